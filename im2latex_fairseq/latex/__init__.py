@@ -1,0 +1,1 @@
+"""Formula text: tokens, trees, macros and the normal form; standard library only."""
