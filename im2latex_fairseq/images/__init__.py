@@ -1,0 +1,1 @@
+"""Pictures: load, prepare, augment, render. Imports PIL, numpy and torch, never fairseq."""

@@ -1,0 +1,1 @@
+"""Command lines over the package, one file a step: ``python -m preprocess.<step> --help``."""
