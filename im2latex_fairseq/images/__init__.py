@@ -1,1 +1,1 @@
-"""Pictures: load, prepare, augment, render. Imports PIL, numpy and torch, never fairseq."""
+"""Pictures of formulas: drawing, loading, preparing and distorting them. Imports no fairseq."""

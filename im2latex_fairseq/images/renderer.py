@@ -1,0 +1,229 @@
+r"""Formulas to pictures, by TeX: many formulas a process, each harmed by its own faults alone.
+
+A batch goes through ``latex`` as one document with a page for each formula and through ``dvipng``, both confined
+(see `confined_process` and `tex_document`). What TeX prints tells which formula it was at: one that fails costs
+itself, one that never ends costs the batch one time limit, after which the others go on without it. A formula that
+could disturb its neighbours has a process to itself.
+
+Pictures are grey uint8 (height, width), 255 = paper, 0 = ink, cropped to the ink plus a margin.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .formula_screening import needs_own_process, why_unreadable
+from .tex_faces import FACES
+from .tex_process import RenderError, TexBatch, TexEngine, engine_for
+
+GreyImage = npt.NDArray[np.uint8]
+
+_SIZES_PT = (10, 11, 12)
+# The width of the lines in `article`, by its size option.
+_LINE_WIDTHS_PT = {10: 345.0, 11: 360.0, 12: 390.0}
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How a formula is drawn.
+
+    Attributes:
+        face: A name of `FACES`.
+        size_pt: Size of the text: 10, 11 or 12 points, as `article` sets it.
+        dpi: Pixels an inch of the picture.
+        display: As a display in its own line; otherwise as in running text.
+        oversampling: The picture is drawn so many times as fine, then averaged: places glyphs to fractions of
+            a pixel. 1 is fastest.
+        ink_gain: Ink is multiplied by it and cut off at black: above 1 strokes look bolder and darker.
+        ink_gamma: Ink (0 to 1) is raised to this power after the gain: below 1 grey edges darken.
+        margin_px: White around the ink.
+        keep_recovered: Keep the picture of a formula in which TeX found an error that it could step over.
+    """
+
+    face: str = "computer_modern"
+    size_pt: int = 12
+    dpi: int = 200
+    display: bool = True
+    oversampling: int = 1
+    ink_gain: float = 1.0
+    ink_gamma: float = 1.0
+    margin_px: int = 4
+    keep_recovered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.face not in FACES:
+            raise ValueError(f"face {self.face!r} is unknown; there are {', '.join(FACES)}")
+        if self.size_pt not in _SIZES_PT:
+            raise ValueError(f"size_pt is {self.size_pt}; article has {_SIZES_PT}")
+        if not 1 <= self.oversampling <= 8:
+            raise ValueError(f"oversampling is {self.oversampling}; it goes from 1 to 8")
+        if not 20 <= self.dpi * self.oversampling <= 2400:
+            raise ValueError(
+                f"dpi x oversampling is {self.dpi * self.oversampling}; it goes from 20 to 2400 dots an inch"
+            )
+        if not self.ink_gain > 0 or not self.ink_gamma > 0:
+            raise ValueError(f"ink_gain and ink_gamma are above 0, not {self.ink_gain} and {self.ink_gamma}")
+        if self.margin_px < 0:
+            raise ValueError(f"margin_px is {self.margin_px}; it can't be negative")
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What became of one formula: exactly one of the two is set.
+
+    Attributes:
+        image: (height, width) uint8, 255 = paper.
+        error: "slug: detail"; the slug serves for counting.
+    """
+
+    image: GreyImage | None
+    error: str | None
+
+    def __post_init__(self) -> None:
+        assert (self.image is None) != (self.error is None)
+
+    @property
+    def reason(self) -> str | None:
+        """The slug of the error."""
+        return None if self.error is None else self.error.split(":", 1)[0]
+
+
+def tex_available() -> bool:
+    """Tell whether both programs that the renderer runs are on the PATH."""
+    return shutil.which("latex") is not None and shutil.which("dvipng") is not None
+
+
+def render_formulas(
+    formulas: Sequence[str],
+    settings: RenderSettings = RenderSettings(),
+    *,
+    timeout_s: float = 3.0,
+    batch_size: int = 200,
+) -> list[RenderResult]:
+    r"""Draw formulas.
+
+    Args:
+        formulas: LaTeX mathematics without dollar signs, or an environment such as ``align``; raw or as
+            space-separated tokens.
+        settings: How.
+        timeout_s: Processor seconds (rounded up) for a batch in TeX and again in dvipng; a formula that
+            makes them run longer fails with "timeout".
+        batch_size: Formulas a process.
+
+    Returns:
+        A result for each formula, in order.
+
+    Raises:
+        RenderError: TeX or dvipng is missing, or the face can't be set up on this machine.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    if not timeout_s > 0:
+        raise ValueError(f"timeout_s is {timeout_s}; it must be above 0")
+    if not formulas:
+        return []
+    outcomes: dict[int, GreyImage | str] = {}
+    ordinary: list[int] = []
+    alone: list[int] = []
+    for index, formula in enumerate(formulas):
+        unreadable = why_unreadable(formula)
+        if unreadable is not None:
+            outcomes[index] = unreadable
+        elif needs_own_process(formula):
+            alone.append(index)
+        else:
+            ordinary.append(index)
+
+    engine = engine_for(FACES[settings.face], settings.size_pt, _LINE_WIDTHS_PT[settings.size_pt])
+    queue = [ordinary[start : start + batch_size] for start in range(0, len(ordinary), batch_size)]
+    queue += [[index] for index in alone]
+    queue.reverse()
+    while queue:
+        batch = queue.pop()
+        done, again = _render_batch(engine, formulas, batch, settings, timeout_s)
+        outcomes.update(done)
+        queue.extend(reversed(again))
+    return [
+        RenderResult(None, outcome) if isinstance(outcome, str) else RenderResult(outcome, None)
+        for outcome in (outcomes[index] for index in range(len(formulas)))
+    ]
+
+
+def render_formula(formula: str, settings: RenderSettings = RenderSettings()) -> GreyImage:
+    """Draw one formula.
+
+    Raises:
+        RenderError: It can't be drawn, and why.
+    """
+    result = render_formulas([formula], settings)[0]
+    if result.image is None:
+        raise RenderError(f"could not render {formula!r}: {result.error}")
+    return result.image
+
+
+def _render_batch(
+    engine: TexEngine, formulas: Sequence[str], batch: list[int], settings: RenderSettings, timeout_s: float
+) -> tuple[dict[int, GreyImage | str], list[list[int]]]:
+    """Run one batch.
+
+    Returns:
+        What is settled (picture or error by index), and the batches to be run again without the culprits.
+    """
+    run: TexBatch = engine.run(
+        [(index, formulas[index]) for index in batch],
+        display=settings.display,
+        dpi=settings.dpi * settings.oversampling,
+        timeout_s=timeout_s,
+        keep_recovered=settings.keep_recovered,
+    )
+    done: dict[int, GreyImage | str] = dict(run.errors)
+    for index, drawn in run.images.items():
+        image = finish_image(drawn, settings)
+        done[index] = "blank: nothing was drawn" if image is None else image
+    again = [index for index in batch if index not in done]
+    if not again:
+        return done, []
+    if len(again) < len(batch):
+        return done, [again]
+    if len(batch) == 1:
+        return {batch[0]: run.unsettled_reason or "tex_stopped: no page and no reason"}, []
+    middle = len(batch) // 2
+    return done, [batch[:middle], batch[middle:]]
+
+
+def finish_image(drawn: GreyImage, settings: RenderSettings) -> GreyImage | None:
+    """Crop, average, weigh the ink and add the margin.
+
+    Args:
+        drawn: (height, width) uint8 as dvipng drew it, at `oversampling` times the resolution.
+        settings: How.
+
+    Returns:
+        The picture, or None if there is no ink.
+    """
+    ink_rows = np.flatnonzero((drawn < 255).any(axis=1))
+    ink_columns = np.flatnonzero((drawn < 255).any(axis=0))
+    if not ink_rows.size:
+        return None
+    cropped = drawn[ink_rows[0] : ink_rows[-1] + 1, ink_columns[0] : ink_columns[-1] + 1]
+    factor = settings.oversampling
+    if factor > 1:
+        height, width = cropped.shape
+        padded = np.full((-(-height // factor) * factor, -(-width // factor) * factor), 255, dtype=np.uint8)
+        padded[:height, :width] = cropped
+        blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
+        cropped = np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+    if settings.ink_gain != 1.0 or settings.ink_gamma != 1.0:
+        cropped = _weight_table(settings.ink_gain, settings.ink_gamma)[cropped]
+    return np.pad(cropped, settings.margin_px, constant_values=255)
+
+
+def _weight_table(gain: float, gamma: float) -> GreyImage:
+    """The new grey of each grey, (256,) uint8."""
+    ink = np.minimum(1.0, (255.0 - np.arange(256)) / 255.0 * gain) ** gamma
+    return np.rint(255.0 * (1.0 - ink)).astype(np.uint8)

@@ -1,0 +1,283 @@
+r"""Runs TeX and dvipng over a batch of formulas and sorts out what came of each."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import string
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .confined_process import ProcessLimits, ProcessOutcome, run_confined
+from .tex_document import batch_source, format_source
+from .tex_faces import Face
+from .tex_log import BatchLog, read_batch_log
+
+GreyImage = npt.NDArray[np.uint8]
+
+_MAX_PAGE_PT = 4000.0  # 55 inches; TeX's largest dimension is 16384 pt
+_MAX_PIXELS = 64_000_000
+_INSTALL_ADVICE = (
+    "install TeX, on Debian or Ubuntu: apt-get install texlive-latex-base texlive-latex-recommended "
+    "texlive-fonts-recommended dvipng"
+)
+
+
+class RenderError(RuntimeError):
+    """A formula can't be drawn, or nothing can since TeX is missing; the message says which and why."""
+
+
+@dataclass
+class TexBatch:
+    """What one run over a batch settled; formulas in neither mapping have to be run again.
+
+    Attributes:
+        images: Number of the formula -> its page, cropped to ink by dvipng.
+        errors: Number of the formula -> "slug: detail".
+        unsettled_reason: Why formulas are in neither, if the run as a whole failed.
+    """
+
+    images: dict[int, GreyImage] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+    unsettled_reason: str | None = None
+
+
+class TexEngine:
+    """TeX with one face at one size, kept ready as a format in a folder of its own."""
+
+    def __init__(self, face: Face, size_pt: int, line_width_pt: float) -> None:
+        self._latex = _program("latex")
+        self._dvipng = _program("dvipng")
+        self._nonce = "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
+        self._home = tempfile.TemporaryDirectory(prefix="im2latex-tex-")
+        atexit.register(self._home.cleanup)
+        self._format_folder = Path(self._home.name)
+        source = format_source(face, size_pt, line_width_pt, self._nonce, _MAX_PAGE_PT)
+        (self._format_folder / "face.tex").write_text(source, encoding="utf-8")
+        outcome = run_confined(
+            [
+                self._latex,
+                "-ini",
+                "-no-shell-escape",
+                "-interaction=nonstopmode",
+                "-jobname=face",
+                "&latex",
+                "face.tex",
+            ],
+            folder=self._format_folder,
+            environment=_environment(self._format_folder, self._format_folder),
+            limits=ProcessLimits(cpu_s=60, wall_s=300),
+        )
+        output = outcome.output.decode("utf-8", "replace")
+        if not (self._format_folder / "face.fmt").exists() or "\n! " in output:
+            start = max(output.find("\n! "), 0)
+            raise RenderError(
+                f"could not set up the face {face.name!r} with {self._latex}: TeX said "
+                f"{output[start : start + 400].strip()!r}; {_INSTALL_ADVICE}"
+            )
+
+        trial = self.run([(0, "x")], display=True, dpi=100, timeout_s=30.0, keep_recovered=False)
+        if 0 not in trial.images:
+            # Otherwise every formula would seem at fault.
+            reason = trial.errors.get(0) or trial.unsettled_reason
+            raise RenderError(
+                f"could not draw even 'x' in the face {face.name!r}: {reason}; {_INSTALL_ADVICE}"
+            )
+
+    def run(
+        self,
+        formulas: Sequence[tuple[int, str]],
+        *,
+        display: bool,
+        dpi: int,
+        timeout_s: float,
+        keep_recovered: bool,
+    ) -> TexBatch:
+        """Set and draw formulas.
+
+        Args:
+            formulas: Pairs of a number and LaTeX.
+            display: Display or inline style.
+            dpi: Resolution of the pictures.
+            timeout_s: Processor seconds for each of the two programs.
+            keep_recovered: Draw formulas with errors, too, where there is a page.
+        """
+        # Small numbers, whatever indices the caller uses: TeX's page numbers and file names hold them.
+        indices = [index for index, _ in formulas]
+        with tempfile.TemporaryDirectory(prefix="batch-", dir=self._format_folder) as name:
+            folder = Path(name)
+            numbered = [(number, formula) for number, (_, formula) in enumerate(formulas)]
+            batch = self._run_numbered(folder, numbered, display, dpi, timeout_s, keep_recovered)
+        return TexBatch(
+            images={indices[number]: image for number, image in batch.images.items()},
+            errors={indices[number]: error for number, error in batch.errors.items()},
+            unsettled_reason=batch.unsettled_reason,
+        )
+
+    def _run_numbered(
+        self,
+        folder: Path,
+        formulas: list[tuple[int, str]],
+        display: bool,
+        dpi: int,
+        timeout_s: float,
+        keep_recovered: bool,
+    ) -> TexBatch:
+        limits = ProcessLimits(cpu_s=timeout_s, wall_s=10.0 * timeout_s + 10.0)
+        environment = _environment(folder, self._format_folder)
+        source = batch_source(formulas, self._nonce, display=display)
+        (folder / "batch.tex").write_text(source, encoding="utf-8", errors="replace")
+        outcome = run_confined(
+            [self._latex, "-fmt=face", "-no-shell-escape", "-interaction=nonstopmode", "batch.tex"],
+            folder=folder,
+            environment=environment,
+            limits=limits,
+        )
+        log = read_batch_log(outcome.output.decode("utf-8", "replace"), self._nonce)
+        batch = TexBatch()
+        if outcome.stopped is not None:
+            _blame_last(log, batch, _stopped_reason(outcome, "TeX"))
+            return batch
+        if len(log.fingerprints) > 1 and len(set(log.fingerprints)) > 1 and len(formulas) > 1:
+            # A formula changed what the others mean, and nothing tells which: part them.
+            batch.unsettled_reason = "changed_tex: it changes TeX's state for what follows"
+            return batch
+        reached_end = len(log.fingerprints) == 2
+        pages: list[int] = []
+        for number in log.started:
+            error = log.refused.get(number) or (None if keep_recovered else log.errors.get(number))
+            if error is not None:
+                batch.errors[number] = error
+            elif number in log.finished:
+                pages.append(number)
+        if not reached_end:
+            _blame_last(log, batch, log.stray_error or "tex_stopped: TeX ended within the formula")
+        self._draw(folder, environment, limits, dpi, pages, batch)
+        if not batch.images and not batch.errors:
+            batch.unsettled_reason = log.stray_error or "tex_stopped: TeX gave no page"
+        return batch
+
+    def _draw(
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        limits: ProcessLimits,
+        dpi: int,
+        pages: list[int],
+        batch: TexBatch,
+    ) -> None:
+        """Run dvipng over the shipped pages; pictures and failures go into `batch`."""
+        if not pages:
+            return
+        outcome = run_confined(
+            [
+                *(self._dvipng, "-q", "-D", str(dpi), "-T", "tight", "-z", "1", "--dvinum"),
+                *("--norawps", "--nogs", "-bg", "White", "-o", "page%d.png", "batch.dvi"),
+            ],
+            folder=folder,
+            environment=environment,
+            limits=limits,
+        )
+        failed: int | None = None
+        for number in pages:
+            if number in batch.errors:
+                continue
+            path = folder / f"page{number}.png"
+            image = _read_page(path)
+            if image is None:
+                failed = number
+                break
+            batch.images[number] = image
+        if failed is not None:
+            # dvipng draws in order: the first page without a picture is the one that it could not draw.
+            detail = outcome.output.decode("utf-8", "replace").strip()[-200:]
+            if outcome.stopped is not None:
+                batch.errors[failed] = _stopped_reason(outcome, "dvipng")
+            else:
+                batch.errors[failed] = f"not_drawn: dvipng ended with status {outcome.returncode}: {detail}"
+
+
+def _blame_last(log: BatchLog, batch: TexBatch, reason: str) -> None:
+    """Charge the formula at which TeX was when it ended."""
+    unfinished = [
+        number for number in log.started if number not in log.finished and number not in log.refused
+    ]
+    if log.desynchronised and log.started:
+        batch.errors[log.started[-1]] = (
+            log.errors.get(log.started[-1]) or "left_open: it leaves a group or mode open"
+        )
+    elif unfinished:
+        batch.errors[unfinished[-1]] = log.errors.get(unfinished[-1]) or reason
+    else:
+        batch.unsettled_reason = reason
+
+
+def _stopped_reason(outcome: ProcessOutcome, program: str) -> str:
+    if outcome.stopped in ("cpu time", "wall time"):
+        return f"timeout: {program} ran over its {outcome.stopped}"
+    return f"too_much_output: {program} went over its limit of {outcome.stopped}"
+
+
+def _read_page(path: Path) -> GreyImage | None:
+    """A page as dvipng drew it, or None if it is missing, unfinished or beyond all measure."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                return None
+            return np.asarray(image.convert("L"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise RenderError(f"the program {name!r} is not on the PATH: {_INSTALL_ADVICE}")
+    return path
+
+
+def _environment(folder: Path, format_folder: Path) -> dict[str, str]:
+    """The whole environment of a confined process: nothing of ours but the PATH."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder),
+        "LC_ALL": "C",
+        "TMPDIR": str(folder),
+        "TEXMFOUTPUT": str(folder),
+        "TEXFORMATS": f"{format_folder}:",
+        # Paranoid: no file above the working folder, none hidden, none by an absolute path.
+        "openin_any": "p",
+        "openout_any": "p",
+        "shell_escape": "f",
+        "MKTEXPK": "0",
+        "MKTEXTFM": "0",
+        "MKTEXMF": "0",
+        "TEXMFVAR": str(folder / "texmf-var"),
+        "TEXMFCONFIG": str(folder / "texmf-config"),
+        "TEXMFHOME": str(folder / "texmf-home"),
+        "VARTEXFONTS": str(folder / "fonts"),
+        # Our messages must not be broken into lines of 79 characters.
+        "max_print_line": "8000",
+        "error_line": "254",
+        "half_error_line": "238",
+    }
+
+
+_ENGINES: dict[tuple[int, str, int], TexEngine] = {}
+
+
+def engine_for(face: Face, size_pt: int, line_width_pt: float) -> TexEngine:
+    """The engine of a face and size, made at its first use in this process."""
+    # The process id: a forked worker must not share (and at its end remove) its parent's folder.
+    key = (os.getpid(), face.name, size_pt)
+    if key not in _ENGINES:
+        _ENGINES[key] = TexEngine(face, size_pt, line_width_pt)
+    return _ENGINES[key]
