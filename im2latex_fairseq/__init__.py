@@ -1,3 +1,23 @@
-"""im2latex_fairseq: pictures of formulas to LaTeX, as a fairseq plugin (`--user-dir im2latex_fairseq`)."""
+"""im2latex_fairseq: pictures of formulas to LaTeX, as a plugin of fairseq.
+
+`fairseq-train --user-dir im2latex_fairseq --task im2latex ...` loads this package. The rooms:
+
+* `latex`: formula text to tokens and normal form; pure Python.
+* `images`: pictures: rendering, loading, preparing, augmenting.
+* `data`: manifests, image stores, fairseq datasets.
+* `models`: image encoders and their registry, decoders, architectures.
+* `tasks`: the task `im2latex`.
+* `metrics`: figures of merit, pure functions.
+
+Importing the package is light: what registers itself with fairseq (`models`, `tasks`) is imported here
+only where fairseq is already loaded, as its command lines do. A program that imports this package first
+calls `import im2latex_fairseq.plugin` before it uses fairseq.
+"""
+
+import sys
 
 __version__ = "0.1.0"
+
+if "fairseq" in sys.modules:
+    # `--user-dir` imports tasks/ and models/ by itself only when the package wasn't imported before.
+    from im2latex_fairseq import plugin  # noqa: F401

@@ -1,0 +1,115 @@
+"""Which images go into one batch: what a batch costs, and how little of it is padding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+CELL_PX = 8
+
+
+def grid_sizes(sizes_px: np.ndarray) -> np.ndarray:
+    """Whole cells of 8x8 pixels that cover each image: (N, 2) int64 from (N, 2) pixels."""
+    return -(-np.asarray(sizes_px, dtype=np.int64) // CELL_PX)
+
+
+def sample_costs(sizes_px: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
+    """What `--max-tokens` counts of each sample: cells of its image plus tokens of its target, (N,)."""
+    cells = grid_sizes(sizes_px)
+    return cells[:, 0] * cells[:, 1] + np.asarray(target_lengths, dtype=np.int64)
+
+
+def order_by_shape(
+    sizes_px: np.ndarray, target_lengths: np.ndarray, rng: np.random.Generator | None = None
+) -> np.ndarray:
+    """Indices ordered so that neighbours have like shapes: by rows of cells, then by width, then by length.
+
+    Args:
+        sizes_px: (height, width) of each image, (N, 2).
+        target_lengths: (N,).
+        rng: Shuffles among equals, and blurs the width by half a cell, so that batches differ from
+            epoch to epoch; None gives the same order always.
+    """
+    cells = grid_sizes(sizes_px)
+    widths = np.asarray(sizes_px, dtype=np.float64)[:, 1] / CELL_PX
+    lengths = np.asarray(target_lengths, dtype=np.float64)
+    if rng is not None:
+        widths = widths + rng.uniform(-0.5, 0.5, len(widths))
+        lengths = lengths + rng.uniform(-0.5, 0.5, len(lengths))
+    return np.lexsort((lengths, np.round(widths), cells[:, 0]))
+
+
+def make_batches(
+    indices: np.ndarray,
+    sizes_px: np.ndarray,
+    target_lengths: np.ndarray,
+    *,
+    max_cost: int | None = None,
+    max_samples: int | None = None,
+    multiple: int = 1,
+    max_waste: float = 0.15,
+) -> list[np.ndarray]:
+    """Cut ordered indices into batches.
+
+    A batch ends before its padded cost (samples * (padded cells + longest target)) exceeds `max_cost`,
+    before it has more than `max_samples`, and before more than `max_waste` of its pixels are padding.
+
+    Args:
+        indices: Of the samples, in an order such as `order_by_shape` gives.
+        sizes_px: (height, width) of all images, (N, 2).
+        target_lengths: Of all samples, (N,), tokens.
+        max_cost: In cells of 8x8 pixels plus target tokens; None for no limit.
+        max_samples: None for no limit.
+        multiple: Batches of more samples than this have a multiple of it, where limits cut them.
+        max_waste: Share of padding among the cells of a batch.
+
+    Returns:
+        Batches that hold each index exactly once.
+
+    Raises:
+        ValueError: One sample alone costs more than `max_cost`.
+    """
+    cells = grid_sizes(sizes_px)
+    lengths = np.asarray(target_lengths, dtype=np.int64)
+    costs = cells[:, 0] * cells[:, 1] + lengths
+    batches: list[np.ndarray] = []
+    current: list[int] = []
+    rows = columns = length = own_cells = 0
+    for index in np.asarray(indices).tolist():
+        if max_cost is not None and costs[index] > max_cost:
+            raise ValueError(
+                f"sample {index} costs {costs[index]} (its image has {cells[index, 0]}x{cells[index, 1]} cells "
+                f"of {CELL_PX}x{CELL_PX} pixels, its formula {lengths[index]} tokens), more than --max-tokens "
+                f"{max_cost}; raise --max-tokens or limit sizes when preparing the data"
+            )
+        new_rows, new_columns = max(rows, cells[index, 0]), max(columns, cells[index, 1])
+        new_length = max(length, lengths[index])
+        count = len(current) + 1
+        padded = count * new_rows * new_columns
+        too_costly = max_cost is not None and padded + count * new_length > max_cost
+        too_many = max_samples is not None and count > max_samples
+        new_own = own_cells + cells[index, 0] * cells[index, 1]
+        if current and (too_costly or too_many or padded - new_own > max_waste * padded):
+            kept = len(current) - len(current) % multiple if len(current) > multiple else len(current)
+            batches.append(np.array(current[:kept], dtype=np.int64))
+            current = current[kept:]
+            new_rows, new_columns, new_length, new_own = _extent([*current, index], cells, lengths)
+        current.append(index)
+        rows, columns, length, own_cells = new_rows, new_columns, new_length, new_own
+    if current:
+        batches.append(np.array(current, dtype=np.int64))
+    return batches
+
+
+def padding_waste(batches: list[np.ndarray], sizes_px: np.ndarray) -> float:
+    """Share of a set of batches' pixels that is padding, images alone being padded to nothing."""
+    sizes = np.asarray(sizes_px, dtype=np.int64)
+    padded = sum(
+        len(batch) * int(np.prod(grid_sizes(sizes[batch]).max(axis=0) * CELL_PX)) for batch in batches
+    )
+    own = sum(int(np.prod(sizes[batch], axis=1).sum()) for batch in batches)
+    return 1.0 - own / padded if padded else 0.0
+
+
+def _extent(indices: list[int], cells: np.ndarray, lengths: np.ndarray) -> tuple[int, int, int, int]:
+    rows, columns = cells[indices].max(axis=0)
+    return int(rows), int(columns), int(lengths[indices].max()), int(np.prod(cells[indices], axis=1).sum())

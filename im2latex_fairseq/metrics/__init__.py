@@ -1,0 +1,1 @@
+"""Figures of merit: pure functions of strings, one file per metric, each stating its formula."""

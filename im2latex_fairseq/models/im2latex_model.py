@@ -1,0 +1,81 @@
+"""What the models have in common: the image encoder's options and how an encoder is built."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import torch
+from fairseq.dataclass import FairseqDataclass
+from fairseq.models import FairseqEncoderDecoderModel
+from omegaconf import II
+
+from im2latex_fairseq.models.image_encoders import ImageEncoder, build_image_encoder
+
+
+@dataclass
+class Im2LatexModelConfig(FairseqDataclass):
+    """Options of every model; each is a flag of `fairseq-train` and a key of a hydra yaml."""
+
+    image_encoder: str = field(
+        default="gated_grid",
+        metadata={
+            "help": "registered image encoder: gated_grid, plain_cnn, resnet, or one of your --user-dir"
+        },
+    )
+    image_encoder_options: str = field(
+        default="",
+        metadata={"help": "options of the image encoder as a JSON object, e.g. '{\"grid_channels\": 192}'"},
+    )
+    dropout: float = field(default=0.1, metadata={"help": "dropout of encoder and decoder"})
+    decoder_embed_dim: int = field(
+        default=256, metadata={"help": "embedding dimension of the decoder and of the encoder's output"}
+    )
+    max_target_positions: int = II("task.max_target_positions")
+
+
+class Im2LatexModel(FairseqEncoderDecoderModel):  # type: ignore[misc]
+    """Base of the models: an image encoder and a decoder, built from a config or a namespace."""
+
+    config_class: ClassVar[type[Im2LatexModelConfig]] = Im2LatexModelConfig
+    decoder_contract: ClassVar[str] = "plain"
+
+    @classmethod
+    def build_model(cls, cfg: Any, task: Any) -> Im2LatexModel:
+        """Build a model for a task's dictionary; fairseq calls this.
+
+        Raises:
+            ValueError: An unknown encoder or a wrong option of it.
+        """
+        config = _complete(cfg, cls.config_class, task)
+        encoder = build_image_encoder(
+            config.image_encoder,
+            embed_dim=config.decoder_embed_dim,
+            dropout=config.dropout,
+            decoder_contract=cls.decoder_contract,
+            options=config.image_encoder_options,
+        )
+        return cls(encoder, cls.build_decoder(config, task, encoder))
+
+    @classmethod
+    def build_decoder(cls, config: Any, task: Any, encoder: ImageEncoder) -> torch.nn.Module:
+        """Build the decoder for an encoder."""
+        raise NotImplementedError
+
+    def max_positions(self) -> tuple[int, int]:
+        """Limits of source and target; the task states them in the same order."""
+        return (self.encoder.max_positions(), self.decoder.max_positions())
+
+
+def _complete(cfg: Any, config_class: type[Im2LatexModelConfig], task: Any) -> Any:
+    """A namespace with every field of the config: given values, else the defaults."""
+    values = {}
+    for option in fields(config_class):
+        value = getattr(cfg, option.name, None)
+        if value is None:
+            value = option.default
+        if isinstance(value, str) and value.startswith("${"):  # an interpolation of another group
+            value = getattr(task.cfg, option.name)
+        values[option.name] = value
+    return argparse.Namespace(**values)
