@@ -1,0 +1,106 @@
+r"""Rules on trees: alignments by their one name, and rows of a formula that has no environment."""
+
+from __future__ import annotations
+
+from im2latex_fairseq.latex.tree import Environment, Fenced, Leaf, Node, Row, Sequence
+from im2latex_fairseq.latex.writer import OPEN_CELLS, without_outer_braces
+
+_FENCES = {
+    "pmatrix": ("(", ")"),
+    "bmatrix": ("[", "]"),
+    "Bmatrix": (r"\{", r"\}"),
+    "vmatrix": ("|", "|"),
+    "Vmatrix": (r"\|", r"\|"),
+}
+# Environments that can't stand inside a formula, and the one that looks like them.
+_INNER = {
+    "align": "aligned",
+    "align*": "aligned",
+    "flalign": "aligned",
+    "flalign*": "aligned",
+    "split": "aligned",
+    "alignat": "alignedat",
+    "alignat*": "alignedat",
+    "gather": "gathered",
+    "gather*": "gathered",
+    "multline": "gathered",
+    "multline*": "gathered",
+    "multlined": "gathered",
+    "tabular": "array",
+}
+_EQNARRAYS = frozenset(["eqnarray", "eqnarray*"])
+
+
+def fence_matrices(sequence: Sequence) -> Sequence:
+    r"""``pmatrix`` and relatives to ``\left( \begin{matrix} ... \end{matrix} \right)``; inner names for the outer."""
+    return [_unified(node) if isinstance(node, Environment) else node for node in sequence]
+
+
+def _unified(node: Environment) -> Node:
+    for row in node.rows:
+        if node.name not in OPEN_CELLS:
+            row.cells = [without_outer_braces(cell) for cell in row.cells]
+    _drop_empty_last_row(node)
+    if node.name in _EQNARRAYS:
+        return equation_array(node.rows)
+    node.name = _INNER.get(node.name, node.name)
+    if node.columns is not None:
+        node.columns = _repeated_columns(node.columns)
+    fences = _FENCES.get(node.name)
+    if fences is None:
+        return node
+    node.name = "matrix"
+    return Fenced(fences[0], [node], fences[1])
+
+
+def _drop_empty_last_row(node: Environment) -> None:
+    while len(node.rows) > 1 and all(not cell for cell in node.rows[-1].cells):
+        node.rules_below = node.rows[-1].rules + node.rules_below
+        node.rows.pop()
+
+
+def _repeated_columns(columns: list[str]) -> list[str]:
+    """``*{3}{c}`` to ``ccc``, so that one specification has one form."""
+    out: list[str] = []
+    index = 0
+    while index < len(columns):
+        count = columns[index + 2 : index + 3]
+        if columns[index] == "*" and columns[index + 3 : index + 5] == ["}", "{"] and count[0].isdigit():
+            end = columns.index("}", index + 5) if "}" in columns[index + 5 :] else -1
+            if end > 0 and "{" not in columns[index + 5 : end]:
+                out += columns[index + 5 : end] * int(count[0])
+                index = end + 1
+                continue
+        out.append(columns[index])
+        index += 1
+    return out
+
+
+def equation_array(rows: list[Row]) -> Environment:
+    r"""``eqnarray`` as an array: right, centred and left columns, the outer ones in display style."""
+    for row in rows:
+        for column, cell in enumerate(row.cells):
+            if column != 1 and cell and cell[0] != Leaf(r"\displaystyle"):
+                cell.insert(0, Leaf(r"\displaystyle"))
+    return Environment("array", rows, columns=["r", "c", "l"])
+
+
+def join_rows(rows: list[Row]) -> Sequence:
+    r"""A formula of several rows without an environment, as files of display formulas have them.
+
+    Without alignment marks the benchmark puts ``\,`` for a line end. With them the rows are what stood in ``align``
+    (one mark a row) or ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
+    """
+    while len(rows) > 1 and all(not cell for cell in rows[-1].cells):
+        rows.pop()
+    marks = max(len(row.cells) for row in rows) - 1
+    if marks == 0:
+        out = rows[0].cells[0]
+        for row in rows[1:]:
+            out = [*out, Leaf(r"\,"), *row.cells[0]]
+        return out
+    if len(rows) == 1:
+        return [node for cell in rows[0].cells for node in cell]
+    if marks == 2 and all(len(row.cells) < 3 or len(row.cells[1]) <= 1 for row in rows):
+        return [equation_array(rows)]
+    return [Environment("aligned", rows)]

@@ -1,0 +1,51 @@
+r"""Rules on trees: spaces with a dimension, line ends outside alignments, wrappers without ink."""
+
+from __future__ import annotations
+
+from im2latex_fairseq.latex.commands import ROW_ENDS
+from im2latex_fairseq.latex.tree import Command, Group, Leaf, Raw, Sequence
+
+SPACE_COMMANDS = {
+    r"\hskip": r"\hspace",
+    r"\kern": r"\hspace",
+    r"\hspace*": r"\hspace",
+    r"\vspace*": r"\vspace",
+}
+SPACE_TRIGGERS = frozenset([*SPACE_COMMANDS, r"\mskip"])
+LINE_END_TRIGGERS = ROW_ENDS
+WRAPPERS = frozenset([r"\ensuremath"])
+
+
+def unify_spaces(sequence: Sequence) -> Sequence:
+    r"""``\hskip 1cm`` and ``\kern 1cm`` to ``\hspace { 1 c m }``; a space in ``mu`` to ``\mkern``."""
+    for node in sequence:
+        if not isinstance(node, Command):
+            continue
+        if node.name == r"\mskip":
+            node.name = r"\mkern"
+        elif node.name in (r"\hskip", r"\kern") and _in_mu(node):
+            node.name = r"\mkern"
+        else:
+            node.name = SPACE_COMMANDS.get(node.name, node.name)
+    return sequence
+
+
+def _in_mu(node: Command) -> bool:
+    argument = node.arguments[0]
+    return isinstance(argument, Raw) and argument.tokens[-2:] == ["m", "u"]
+
+
+def line_ends_to_spaces(sequence: Sequence) -> Sequence:
+    r"""A line end where no row can end is a thin space, as in the benchmark."""
+    return [Leaf(r"\,") if isinstance(node, Leaf) and node.text in ROW_ENDS else node for node in sequence]
+
+
+def open_wrappers(sequence: Sequence) -> Sequence:
+    r"""``\ensuremath{x}`` to ``x``."""
+    out: Sequence = []
+    for node in sequence:
+        if isinstance(node, Command) and node.name in WRAPPERS and isinstance(node.arguments[0], Group):
+            out += node.arguments[0].children
+        else:
+            out.append(node)
+    return out

@@ -1,0 +1,180 @@
+r"""Rules on trees: text inside formulas becomes roman mathematics, as the benchmark has it.
+
+``\mbox{for all $x$}`` is ``{ \mathrm { f o r ~ a l l ~ } x }``. The benchmark sets the ``x`` in roman as well and
+puts a blank in place of every dollar; the picture has neither.
+"""
+
+from __future__ import annotations
+
+from im2latex_fairseq.latex.tree import Command, Group, Inline, Leaf, Node, Scripts, Sequence, Text
+
+TEXT_FONTS = {
+    r"\mbox": r"\mathrm",
+    r"\hbox": r"\mathrm",
+    r"\text": r"\mathrm",
+    r"\textrm": r"\mathrm",
+    r"\textup": r"\mathrm",
+    r"\textmd": r"\mathrm",
+    r"\textnormal": r"\mathrm",
+    r"\textbf": r"\mathbf",
+    r"\textit": r"\mathit",
+    r"\emph": r"\mathit",
+    r"\textsf": r"\mathsf",
+    r"\texttt": r"\mathtt",
+}
+_BOXES = frozenset([r"\mbox", r"\hbox"])  # their text keeps its size in scripts
+# The two sizes that agree with those of scripts.
+_SIZES = {r"\tiny": r"\scriptscriptstyle", r"\scriptsize": r"\scriptstyle"}
+_TEXT_ACCENTS = {
+    r"\'": r"\acute",
+    r"\`": r"\grave",
+    r"\^": r"\hat",
+    r"\"": r"\ddot",
+    r"\~": r"\tilde",
+    r"\=": r"\bar",
+    r"\.": r"\dot",
+    r"\u": r"\breve",
+    r"\v": r"\check",
+}
+# Characters that mathematics sets with space around them and text doesn't.
+_SPACED = frozenset(",;:=+-*<>")
+_STYLED = frozenset(
+    r"\frac \dfrac \binom \sum \prod \int \oint \bigcup \bigcap \bigoplus \bigotimes \operatorname* \sqrt".split()
+)
+
+
+def keep_size_of_boxes_in_scripts(sequence: Sequence) -> Sequence:
+    r"""``_{\mbox{eff}}`` is set in the size of the line: ``_ { \textstyle \mathrm { e f f } }``."""
+    for node in sequence:
+        if isinstance(node, Scripts):
+            for script in (node.sub, node.sup):
+                if script is not None and any(_keeps_size(child) for child in script.children):
+                    script.children = _with_text_style(script.children)
+    return sequence
+
+
+def _keeps_size(node: Node) -> bool:
+    return isinstance(node, Text) and node.name in _BOXES and not _has_size(node.children)
+
+
+def _has_size(children: Sequence) -> bool:
+    return any(isinstance(child, Leaf) and child.text in _SIZES for child in children)
+
+
+def _with_text_style(children: Sequence) -> Sequence:
+    if len(children) == 1:
+        return [Leaf(r"\textstyle"), *children]
+    return [Group([Leaf(r"\textstyle"), child]) if _keeps_size(child) else child for child in children]
+
+
+def text_to_roman(sequence: Sequence) -> Sequence:
+    r"""Text commands to ``\mathrm`` and relatives, with ``~`` for blanks; mathematics between dollars beside it."""
+    out: Sequence = []
+    for node in sequence:
+        if isinstance(node, Text) and node.name in TEXT_FONTS and not node.prefix:
+            pieces = _convert(node.children, TEXT_FONTS[node.name])
+            alone = len(pieces) == 1 and (len(sequence) == 1 or isinstance(pieces[0], (Command, Group)))
+            out += pieces if alone else [Group(pieces)]
+        else:
+            out.append(node)
+    return out
+
+
+def _convert(children: Sequence, font: str) -> Sequence:
+    """Text as a sequence of mathematics: runs of characters in the font, and what stood between dollars."""
+    pieces: Sequence = []
+    run: Sequence = []
+    bold = False
+
+    def flush() -> None:
+        if run:
+            blank = all(isinstance(node, Leaf) and node.text in ("~", "\\") for node in run)
+            if not blank or len(children) == len(run):
+                pieces.append(Command(font, [Group(list(run))]))
+            else:
+                pieces.extend(run)
+            run.clear()
+
+    for child in children:
+        if isinstance(child, Inline):
+            flush()
+            inside = _inline(child.children, bold)
+            pieces += inside
+        elif isinstance(child, Text) and child.name in TEXT_FONTS and not child.prefix:
+            flush()
+            pieces += _convert(child.children, TEXT_FONTS[child.name])
+        elif isinstance(child, Leaf) and child.text == r"\boldmath":
+            bold = True
+        elif isinstance(child, Leaf) and child.text in _SIZES:
+            flush()
+            pieces.append(Leaf(_SIZES[child.text]))
+        elif isinstance(child, Leaf) and child.text in _SPACED:
+            run.append(Group([child]))
+        elif isinstance(child, Leaf) and child.text == "'":
+            _add_prime(run)
+        elif isinstance(child, Group):
+            run.append(_grouped(child, font))
+        else:
+            run.append(child)
+    flush()
+    if not pieces:
+        pieces.append(Command(font, [Group([])]))
+    return _with_accents(pieces)
+
+
+def _add_prime(run: Sequence) -> None:
+    """A quote mark is a prime; what the parser makes of it in mathematics, so that the form is stable."""
+    last = run[-1] if run else None
+    if isinstance(last, Scripts) and last.sup is not None and last.sup.children[-1] == Leaf(r"\prime"):
+        last.sup.children.append(Leaf(r"\prime"))
+    else:
+        run.append(Scripts(run.pop() if run else None, sup=Group([Leaf(r"\prime")])))
+
+
+def _inline(children: Sequence, bold: bool) -> Sequence:
+    if bold:
+        children = [Command(r"\boldsymbol", [Group(children)])]
+    if any(_is_styled(child) for child in children):
+        return [Group([Leaf(r"\textstyle"), *children])]
+    return children
+
+
+def _is_styled(node: Node) -> bool:
+    if isinstance(node, Scripts):
+        return node.base is not None and _is_styled(node.base)
+    if isinstance(node, Group):
+        return any(_is_styled(child) for child in node.children)
+    return (
+        isinstance(node, (Leaf, Command)) and (node.text if isinstance(node, Leaf) else node.name) in _STYLED
+    )
+
+
+def _grouped(group: Group, font: str) -> Group:
+    if any(isinstance(child, (Inline, Text)) for child in group.children):
+        return Group(_convert(group.children, font))
+    run: Sequence = []
+    for child in group.children:
+        if isinstance(child, Leaf) and child.text in _SPACED and len(group.children) > 1:
+            run.append(Group([child]))
+        elif isinstance(child, Leaf) and child.text == "'":
+            _add_prime(run)
+        else:
+            run.append(_grouped(child, font) if isinstance(child, Group) else child)
+    return Group(run)
+
+
+def _with_accents(pieces: Sequence) -> Sequence:
+    r"""``\"o`` of text to ``\ddot { o }`` of mathematics."""
+    for piece in pieces:
+        if isinstance(piece, Command) and isinstance(piece.arguments[0], Group):
+            run = piece.arguments[0].children
+            index = 0
+            while index + 1 < len(run):
+                node = run[index]
+                accent = _TEXT_ACCENTS.get(node.text) if isinstance(node, Leaf) else None
+                if accent is not None:
+                    letter = run[index + 1]
+                    inside = letter if isinstance(letter, Group) else Group([letter])
+                    run[index : index + 2] = [Command(accent, [inside])]
+                index += 1
+    return pieces
