@@ -19,7 +19,7 @@ _TINY_GRID = json.dumps(
     }
 )
 _LARGE_GRID = json.dumps(
-    {"stem_channels": 64, "grid_channels": 384, "trunk_blocks": 1, "grid_blocks": "1x7,3x3,1x7d3"}
+    {"stem_channels": 64, "grid_channels": 384, "trunk_blocks": 1, "grid_blocks": "1x5,3x3,1x5d3"}
 )
 
 
@@ -103,7 +103,7 @@ def im2latex_gconv_tiny(args: Any) -> None:
 @register_model_architecture("im2latex_gconv", "im2latex_gconv_base")
 def im2latex_gconv_base(args: Any) -> None:
     """8 to 15M parameters: gated_grid with the gated decoder."""
-    _preset(args, image_encoder="gated_grid", decoder_embed_dim=256, decoder_layer_count=6, decoder_heads=4)
+    _preset(args, image_encoder="gated_grid", decoder_embed_dim=256, decoder_layer_count=7, decoder_heads=4)
 
 
 @register_model_architecture("im2latex_gconv", "im2latex_gconv_large")

@@ -16,7 +16,7 @@ from im2latex_fairseq.models.image_encoders import ImageEncoder
 class Im2LatexGConvConfig(Im2LatexModelConfig):
     """Options of `im2latex_gconv`."""
 
-    decoder_layer_count: int = field(default=6, metadata={"help": "layers of the decoder"})
+    decoder_layer_count: int = field(default=7, metadata={"help": "layers of the decoder"})
     decoder_kernel_width: int = field(
         default=3, metadata={"help": "tokens under each convolution of the decoder"}
     )

@@ -17,7 +17,7 @@ _BLOCK_PATTERN = re.compile(r"(\d+)x(\d+)(?:d(\d+))?")
 
 
 def parse_grid_blocks(text: str) -> list[tuple[int, int, int]]:
-    """Parse '1x7,3x3,1x7d3' into (kernel height, kernel width, dilation) triples.
+    """Parse '1x5,3x3,1x5d3' into (kernel height, kernel width, dilation) triples.
 
     Raises:
         ValueError: A part is of another form, or a kernel side is even.
@@ -106,7 +106,7 @@ class GatedGridEncoder(ImageEncoder):
         stem_channels: int = 48,
         grid_channels: int = 256,
         trunk_blocks: int = 1,
-        grid_blocks: str = "1x7,3x3,1x7d3",
+        grid_blocks: str = "1x5,3x3,1x5d3",
         grid_positions: bool = True,
         horizontal_stride: int = 8,
     ) -> None:
