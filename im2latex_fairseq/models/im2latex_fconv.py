@@ -1,15 +1,16 @@
 """An image encoder with fairseq's stock convolutional decoder."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
+# ruff: noqa: UP045  (and it knows `Optional[int]`, not `int | None`)
 
 import ast
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 from fairseq.models import register_model
 from fairseq.models.fconv import FConvDecoder
 
-from im2latex_fairseq.models.im2latex_model import Im2LatexModel, Im2LatexModelConfig
+from im2latex_fairseq.models.im2latex_model import Im2LatexModel, Im2LatexModelConfig, preset_field
 from im2latex_fairseq.models.image_encoders import ImageEncoder
 
 
@@ -17,17 +18,14 @@ from im2latex_fairseq.models.image_encoders import ImageEncoder
 class Im2LatexFConvConfig(Im2LatexModelConfig):
     """Options of `im2latex_fconv`."""
 
-    decoder_layers: str = field(
-        default="[(256, 3)] * 7",
-        metadata={
-            "help": "convolutions of the decoder, as (channels, kernel width[, residual]), e.g. [(256, 3)] * 7"
-        },
+    decoder_layers: Optional[str] = preset_field(
+        "[(256, 3)] * 7", "convolutions of the decoder, as (channels, kernel width[, residual])"
     )
     decoder_attention: str = field(
         default="True",
         metadata={"help": "attention of each decoder layer: True, or a list of True and False"},
     )
-    decoder_out_embed_dim: int = field(default=256, metadata={"help": "dimension before the output layer"})
+    decoder_out_embed_dim: Optional[int] = preset_field(256, "dimension before the output layer")
     share_input_output_embed: bool = field(
         default=False,
         metadata={

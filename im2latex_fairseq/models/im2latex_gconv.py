@@ -1,14 +1,15 @@
 """An image encoder with the gated convolutional decoder of this package."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
+# ruff: noqa: UP045  (and it knows `Optional[int]`, not `int | None`)
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from fairseq.models import register_model
 
 from im2latex_fairseq.models.gated_conv_decoder import GatedConvDecoder
-from im2latex_fairseq.models.im2latex_model import Im2LatexModel, Im2LatexModelConfig
+from im2latex_fairseq.models.im2latex_model import Im2LatexModel, Im2LatexModelConfig, preset_field
 from im2latex_fairseq.models.image_encoders import ImageEncoder
 
 
@@ -16,11 +17,9 @@ from im2latex_fairseq.models.image_encoders import ImageEncoder
 class Im2LatexGConvConfig(Im2LatexModelConfig):
     """Options of `im2latex_gconv`."""
 
-    decoder_layer_count: int = field(default=7, metadata={"help": "layers of the decoder"})
-    decoder_kernel_width: int = field(
-        default=3, metadata={"help": "tokens under each convolution of the decoder"}
-    )
-    decoder_heads: int = field(default=4, metadata={"help": "attention heads of each layer of the decoder"})
+    decoder_layer_count: Optional[int] = preset_field(7, "layers of the decoder")
+    decoder_kernel_width: Optional[int] = preset_field(3, "tokens under each convolution of the decoder")
+    decoder_heads: Optional[int] = preset_field(4, "attention heads of each layer of the decoder")
 
 
 @register_model("im2latex_gconv", dataclass=Im2LatexGConvConfig)

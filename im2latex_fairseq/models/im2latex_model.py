@@ -1,10 +1,11 @@
 """What the models have in common: the image encoder's options and how an encoder is built."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
+# ruff: noqa: UP045  (and it knows `Optional[int]`, not `int | None`)
 
 import argparse
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional
 
 import torch
 from fairseq.dataclass import FairseqDataclass
@@ -14,23 +15,34 @@ from omegaconf import II
 from im2latex_fairseq.models.image_encoders import ImageEncoder, build_image_encoder
 
 
+def preset_field(default: Any, help: str) -> Any:
+    """A field that an architecture may set.
+
+    Its default is None, "not given", so that an architecture's value is told from a user's, on the
+    command line and in a hydra yaml alike.
+
+    Args:
+        default: Its value where neither the user nor the architecture gives one.
+        help: For --help.
+    """
+    return field(
+        default=None, metadata={"help": f"{help} (default: as the architecture, or {default})", "base": default}
+    )
+
+
 @dataclass
 class Im2LatexModelConfig(FairseqDataclass):
     """Options of every model; each is a flag of `fairseq-train` and a key of a hydra yaml."""
 
-    image_encoder: str = field(
-        default="gated_grid",
-        metadata={
-            "help": "registered image encoder: gated_grid, plain_cnn, resnet, or one of your --user-dir"
-        },
+    image_encoder: Optional[str] = preset_field(
+        "gated_grid", "registered image encoder: gated_grid, plain_cnn, resnet, or one of your --user-dir"
     )
-    image_encoder_options: str = field(
-        default="",
-        metadata={"help": "options of the image encoder as a JSON object, e.g. '{\"grid_channels\": 192}'"},
+    image_encoder_options: Optional[str] = preset_field(
+        "{}", "options of the image encoder as a JSON object, e.g. '{\"grid_channels\": 192}'"
     )
     dropout: float = field(default=0.1, metadata={"help": "dropout of encoder and decoder"})
-    decoder_embed_dim: int = field(
-        default=256, metadata={"help": "embedding dimension of the decoder and of the encoder's output"}
+    decoder_embed_dim: Optional[int] = preset_field(
+        256, "embedding dimension of the decoder and of the encoder's output"
     )
     max_target_positions: int = II("task.max_target_positions")
 
@@ -42,7 +54,7 @@ class Im2LatexModel(FairseqEncoderDecoderModel):  # type: ignore[misc]
     decoder_contract: ClassVar[str] = "plain"
 
     @classmethod
-    def build_model(cls, cfg: Any, task: Any) -> Im2LatexModel:
+    def build_model(cls, cfg: Any, task: Any) -> "Im2LatexModel":
         """Build a model for a task's dictionary; fairseq calls this.
 
         Raises:
@@ -74,7 +86,7 @@ def _complete(cfg: Any, config_class: type[Im2LatexModelConfig], task: Any) -> A
     for option in fields(config_class):
         value = getattr(cfg, option.name, None)
         if value is None:
-            value = option.default
+            value = option.metadata.get("base", option.default)
         if isinstance(value, str) and value.startswith("${"):  # an interpolation of another group
             value = getattr(task.cfg, option.name)
         values[option.name] = value

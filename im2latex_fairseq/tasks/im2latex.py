@@ -1,6 +1,6 @@
 """The fairseq task `im2latex`: prepared pictures of formulas to LaTeX tokens."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
 
 import argparse
 import logging
@@ -95,7 +95,7 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         self._generator: Any = None
 
     @classmethod
-    def setup_task(cls, cfg: Im2LatexConfig, **kwargs: Any) -> Im2LatexTask:
+    def setup_task(cls, cfg: Im2LatexConfig, **kwargs: Any) -> "Im2LatexTask":
         """Read the dictionary and the preparation settings of the data folder.
 
         Raises:
