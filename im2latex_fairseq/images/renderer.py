@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from .formula_screening import needs_own_process, why_unreadable
 from .tex_faces import FACES
@@ -24,6 +25,9 @@ from .tex_process import RenderError, TexBatch, TexEngine, engine_for
 GreyImage = npt.NDArray[np.uint8]
 
 _SIZES_PT = (10, 11, 12)
+_REDUCTIONS = ("area", "lanczos")
+# Lanczos needs so much paper around the ink, in pixels of the picture, not to see the border.
+_LANCZOS_BORDER_PX = 4
 # The width of the lines in `article`, by its size option.
 _LINE_WIDTHS_PT = {10: 345.0, 11: 360.0, 12: 390.0}
 
@@ -37,10 +41,11 @@ class RenderSettings:
         size_pt: Size of the text: 10, 11 or 12 points, as `article` sets it.
         dpi: Pixels an inch of the picture.
         display: As a display in its own line; otherwise as in running text.
-        oversampling: The picture is drawn so many times as fine, then averaged: places glyphs to fractions of
+        oversampling: The picture is drawn so many times as fine, then reduced: places glyphs to fractions of
             a pixel. 1 is fastest.
-        ink_gain: Ink is multiplied by it and cut off at black: above 1 strokes look bolder and darker.
-        ink_gamma: Ink (0 to 1) is raised to this power after the gain: below 1 grey edges darken.
+        binarise: Before the reduction, every pixel that holds any ink becomes black, as in pictures whose
+            transparency somebody dropped: bold and dark.
+        reduction: "area" (averages) or "lanczos" (sharper, with faint ringing around the ink).
         margin_px: White around the ink.
         keep_recovered: Keep the picture of a formula in which TeX found an error that it could step over.
     """
@@ -50,8 +55,8 @@ class RenderSettings:
     dpi: int = 200
     display: bool = True
     oversampling: int = 1
-    ink_gain: float = 1.0
-    ink_gamma: float = 1.0
+    binarise: bool = False
+    reduction: str = "area"
     margin_px: int = 4
     keep_recovered: bool = False
 
@@ -66,10 +71,20 @@ class RenderSettings:
             raise ValueError(
                 f"dpi x oversampling is {self.dpi * self.oversampling}; it goes from 20 to 2400 dots an inch"
             )
-        if not self.ink_gain > 0 or not self.ink_gamma > 0:
-            raise ValueError(f"ink_gain and ink_gamma are above 0, not {self.ink_gain} and {self.ink_gamma}")
+        if self.reduction not in _REDUCTIONS:
+            raise ValueError(f"reduction {self.reduction!r} is unknown; there are {', '.join(_REDUCTIONS)}")
         if self.margin_px < 0:
             raise ValueError(f"margin_px is {self.margin_px}; it can't be negative")
+
+
+# The two faces of IM2LATEX-100K; examples/rendering/README.md measures how close each comes to the real pictures.
+#: The release itself: 12 pt article, 200 dpi, ink as Ghostscript draws it.
+RELEASE_FACE = RenderSettings(size_pt=12, dpi=200, oversampling=2)
+#: The same at the scale that models read: the release's page, cropped and halved.
+RELEASE_FACE_HALVED = RenderSettings(size_pt=12, dpi=100, oversampling=4)
+#: As im2markup's scripts draw the normalised formulas: 10 pt article at 200 dpi, transparency dropped (so that
+#: each touched pixel is black), halved by Lanczos.
+PROCESSED_FACE = RenderSettings(size_pt=10, dpi=100, oversampling=2, binarise=True, reduction="lanczos")
 
 
 @dataclass(frozen=True)
@@ -197,7 +212,7 @@ def _render_batch(
 
 
 def finish_image(drawn: GreyImage, settings: RenderSettings) -> GreyImage | None:
-    """Crop, average, weigh the ink and add the margin.
+    """Crop, binarise, reduce and add the margin, as the settings say.
 
     Args:
         drawn: (height, width) uint8 as dvipng drew it, at `oversampling` times the resolution.
@@ -211,19 +226,23 @@ def finish_image(drawn: GreyImage, settings: RenderSettings) -> GreyImage | None
     if not ink_rows.size:
         return None
     cropped = drawn[ink_rows[0] : ink_rows[-1] + 1, ink_columns[0] : ink_columns[-1] + 1]
+    if settings.binarise:
+        cropped = np.where(cropped < 255, np.uint8(0), np.uint8(255))
     factor = settings.oversampling
-    if factor > 1:
-        height, width = cropped.shape
-        padded = np.full((-(-height // factor) * factor, -(-width // factor) * factor), 255, dtype=np.uint8)
-        padded[:height, :width] = cropped
-        blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
-        cropped = np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
-    if settings.ink_gain != 1.0 or settings.ink_gamma != 1.0:
-        cropped = _weight_table(settings.ink_gain, settings.ink_gamma)[cropped]
-    return np.pad(cropped, settings.margin_px, constant_values=255)
-
-
-def _weight_table(gain: float, gamma: float) -> GreyImage:
-    """The new grey of each grey, (256,) uint8."""
-    ink = np.minimum(1.0, (255.0 - np.arange(256)) / 255.0 * gain) ** gamma
-    return np.rint(255.0 * (1.0 - ink)).astype(np.uint8)
+    margin_px = settings.margin_px
+    if factor == 1:
+        return np.pad(cropped, margin_px, constant_values=255)
+    border_px = max(margin_px, _LANCZOS_BORDER_PX)
+    height, width = (-(-side // factor) for side in cropped.shape)
+    padded = np.full(
+        ((height + 2 * border_px) * factor, (width + 2 * border_px) * factor), 255, dtype=np.uint8
+    )
+    start = border_px * factor
+    padded[start : start + cropped.shape[0], start : start + cropped.shape[1]] = cropped
+    method = Image.Resampling.LANCZOS if settings.reduction == "lanczos" else Image.Resampling.BOX
+    reduced = Image.fromarray(padded).resize(
+        (width + 2 * border_px, height + 2 * border_px),  # PIL: (width, height)
+        method,
+    )
+    inner = border_px - margin_px
+    return np.array(reduced)[inner : inner + height + 2 * margin_px, inner : inner + width + 2 * margin_px]
