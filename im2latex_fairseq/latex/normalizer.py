@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from im2latex_fairseq.latex.commands import ALIGNMENTS, BRACED_ALIGNMENTS
+from im2latex_fairseq.latex.commands import ALIGNMENTS, BRACED_ALIGNMENTS, ROW_ENDS
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.macros import MacroTable, expand_macros, has_definitions
 from im2latex_fairseq.latex.parser import ParseError, parse_tokens
@@ -40,7 +40,7 @@ from im2latex_fairseq.latex.rules.spaces import (
     LINE_END_TRIGGERS,
     SPACE_TRIGGERS,
     WRAPPERS,
-    line_ends_to_spaces,
+    drop_line_ends,
     open_wrappers,
     unify_spaces,
 )
@@ -84,7 +84,7 @@ NORMALIZATION_RULES: tuple[TokenRule | TreeRule, ...] = (
     TreeRule(roman_switch_to_command, frozenset([ROMAN]), outer_first=True),
     TreeRule(unify_font_commands, frozenset(FONT_COMMANDS)),
     TreeRule(unify_spaces, SPACE_TRIGGERS),
-    TreeRule(line_ends_to_spaces, LINE_END_TRIGGERS),
+    TreeRule(drop_line_ends, LINE_END_TRIGGERS),
     TreeRule(fence_matrices, _ENVIRONMENTS),
 )
 _TOKEN_RULES = tuple(rule for rule in NORMALIZATION_RULES if isinstance(rule, TokenRule))
@@ -139,9 +139,9 @@ def _normal_tree(tokens: list[str]) -> list[str]:
     rows = parse_tokens(tokens)
     present = frozenset(tokens)
     sequence = rows[0].cells[0]
-    joined = len(rows) > 1 or len(rows[0].cells) > 1
-    if joined:
-        sequence = join_rows(rows)
+    ends_with_row_end = tokens[-1] in ROW_ENDS
+    if ends_with_row_end or len(rows) > 1 or len(rows[0].cells) > 1:
+        sequence = join_rows(rows, ends_with_row_end=ends_with_row_end)
     for rule in _TREE_RULES:
         if not present.isdisjoint(rule.triggers):
             sequence = rewrite(sequence, rule.apply, outer_first=rule.outer_first)

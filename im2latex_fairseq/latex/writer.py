@@ -41,10 +41,12 @@ def write_tokens(sequence: Sequence) -> list[str]:
 
 
 def _write(sequence: Sequence, out: list[str]) -> None:
-    for node in sequence:
+    for index, node in enumerate(sequence):
         if type(node) is Leaf:
             out.append(node.text)
         elif isinstance(node, Scripts):
+            if node.base is None and index:  # or they would become those of the node before
+                out += ["{", "}"]
             _write_scripts(node, out)
         elif isinstance(node, Group):
             _write_group(node, out)
@@ -125,9 +127,7 @@ def _write_environment(node: Environment, out: list[str]) -> None:
                 _write(cell, out)
             else:
                 _write_group(Group(without_outer_braces(cell)), out)
-        if index + 1 < len(node.rows) or not open_cells or row.gap or node.rules_below:
+        if index + 1 < len(node.rows) or not open_cells or node.rules_below:
             out.append(r"\\")
-            if row.gap:
-                out += ["[", *row.gap, "]"]
     out += node.rules_below
     out.append("}" if node.braced else f"\\end{{{node.name}}}")

@@ -32,7 +32,10 @@ _EQNARRAYS = frozenset(["eqnarray", "eqnarray*"])
 
 
 def fence_matrices(sequence: Sequence) -> Sequence:
-    r"""``pmatrix`` and relatives to ``\left( \begin{matrix} ... \end{matrix} \right)``; inner names for the outer."""
+    r"""``pmatrix`` and relatives to ``\left( \begin{matrix} ... \end{matrix} \right)``; inner names for the outer.
+
+    Gaps between rows (``\\[2mm]``) go, as in the benchmark.
+    """
     return [_unified(node) if isinstance(node, Environment) else node for node in sequence]
 
 
@@ -40,6 +43,8 @@ def _unified(node: Environment) -> Node:
     for row in node.rows:
         if node.name not in OPEN_CELLS:
             row.cells = [without_outer_braces(cell) for cell in row.cells]
+        row.rules = _with_ink(row.rules)
+        row.gap = []
     _drop_empty_last_row(node)
     if node.name in _EQNARRAYS:
         return equation_array(node.rows)
@@ -51,6 +56,14 @@ def _unified(node: Environment) -> Node:
         return node
     node.name = "matrix"
     return Fenced(fences[0], [node], fences[1])
+
+
+def _with_ink(rules: list[str]) -> list[str]:
+    r"""Rules between rows but for ``\noalign{\vskip 2mm}``, which is a gap."""
+    if r"\noalign" in rules and r"\hrule" not in rules:
+        start = rules.index(r"\noalign")
+        return rules[:start]
+    return rules
 
 
 def _drop_empty_last_row(node: Environment) -> None:
@@ -85,20 +98,19 @@ def equation_array(rows: list[Row]) -> Environment:
     return Environment("array", rows, columns=["r", "c", "l"])
 
 
-def join_rows(rows: list[Row]) -> Sequence:
+def join_rows(rows: list[Row], *, ends_with_row_end: bool) -> Sequence:
     r"""A formula of several rows without an environment, as files of display formulas have them.
 
-    Without alignment marks the benchmark puts ``\,`` for a line end. With them the rows are what stood in ``align``
-    (one mark a row) or ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
+    Without alignment marks the line ends go, since TeX draws nothing for them in a display; one at the very end
+    becomes ``\,`` as in the benchmark. With marks the rows are what stood in ``align`` (one mark a row) or
+    ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
     """
     while len(rows) > 1 and all(not cell for cell in rows[-1].cells):
         rows.pop()
     marks = max(len(row.cells) for row in rows) - 1
     if marks == 0:
-        out = rows[0].cells[0]
-        for row in rows[1:]:
-            out = [*out, Leaf(r"\,"), *row.cells[0]]
-        return out
+        nodes = [node for row in rows for node in row.cells[0]]
+        return [*nodes, Leaf(r"\,")] if ends_with_row_end else nodes
     if len(rows) == 1:
         return [node for cell in rows[0].cells for node in cell]
     if marks == 2 and all(len(row.cells) < 3 or len(row.cells[1]) <= 1 for row in rows):

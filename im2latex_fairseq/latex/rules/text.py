@@ -36,6 +36,8 @@ _TEXT_ACCENTS = {
     r"\u": r"\breve",
     r"\v": r"\check",
 }
+# Sizes that mathematics doesn't have; without effect on it.
+_OTHER_SIZES = frozenset(r"\footnotesize \small \normalsize \large \Large \LARGE \huge \Huge".split())
 # Characters that mathematics sets with space around them and text doesn't.
 _SPACED = frozenset(",;:=+-*<>")
 _STYLED = frozenset(
@@ -58,7 +60,12 @@ def _keeps_size(node: Node) -> bool:
 
 
 def _has_size(children: Sequence) -> bool:
-    return any(isinstance(child, Leaf) and child.text in _SIZES for child in children)
+    return any(
+        child.text in _SIZES
+        if isinstance(child, Leaf)
+        else isinstance(child, Group) and _has_size(child.children)
+        for child in children
+    )
 
 
 def _with_text_style(children: Sequence) -> Sequence:
@@ -108,10 +115,15 @@ def _convert(children: Sequence, font: str) -> Sequence:
         elif isinstance(child, Leaf) and child.text in _SIZES:
             flush()
             pieces.append(Leaf(_SIZES[child.text]))
+        elif isinstance(child, Leaf) and child.text in _OTHER_SIZES:
+            continue
         elif isinstance(child, Leaf) and child.text in _SPACED:
             run.append(Group([child]))
         elif isinstance(child, Leaf) and child.text == "'":
             _add_prime(run)
+        elif isinstance(child, Group) and _has_size(child.children):
+            flush()
+            pieces.append(Group(_convert(child.children, font)))
         elif isinstance(child, Group):
             run.append(_grouped(child, font))
         else:
@@ -132,6 +144,8 @@ def _add_prime(run: Sequence) -> None:
 
 
 def _inline(children: Sequence, bold: bool) -> Sequence:
+    if children and children[0] == Leaf("'"):
+        children = [Scripts(None, sup=Group([Leaf(r"\prime")])), *children[1:]]
     if bold:
         children = [Command(r"\boldsymbol", [Group(children)])]
     if any(_is_styled(child) for child in children):
