@@ -9,7 +9,8 @@ CELL_PX = 8
 
 def grid_sizes(sizes_px: np.ndarray) -> np.ndarray:
     """Whole cells of 8x8 pixels that cover each image: (N, 2) int64 from (N, 2) pixels."""
-    return -(-np.asarray(sizes_px, dtype=np.int64) // CELL_PX)
+    cells: np.ndarray = -(-np.asarray(sizes_px, dtype=np.int64) // CELL_PX)
+    return cells
 
 
 def sample_costs(sizes_px: np.ndarray, target_lengths: np.ndarray) -> np.ndarray:
@@ -77,9 +78,9 @@ def make_batches(
     for index in np.asarray(indices).tolist():
         if max_cost is not None and costs[index] > max_cost:
             raise ValueError(
-                f"sample {index} costs {costs[index]} (its image has {cells[index, 0]}x{cells[index, 1]} cells "
-                f"of {CELL_PX}x{CELL_PX} pixels, its formula {lengths[index]} tokens), more than --max-tokens "
-                f"{max_cost}; raise --max-tokens or limit sizes when preparing the data"
+                f"sample {index} costs {costs[index]} (its image has {cells[index, 0]}x{cells[index, 1]} "
+                f"cells of {CELL_PX}x{CELL_PX} pixels, its formula {lengths[index]} tokens), more than "
+                f"--max-tokens {max_cost}; raise --max-tokens or limit sizes when preparing the data"
             )
         new_rows, new_columns = max(rows, cells[index, 0]), max(columns, cells[index, 1])
         new_length = max(length, lengths[index])
@@ -98,6 +99,36 @@ def make_batches(
     if current:
         batches.append(np.array(current, dtype=np.int64))
     return batches
+
+
+def curriculum_order(
+    batches: list[np.ndarray],
+    target_lengths: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    short_share: float = 0.15,
+    short_tokens: int = 40,
+) -> list[np.ndarray]:
+    """A random order of batches that begins with short formulas.
+
+    A model that meets long formulas first learns the language long before it looks at the picture. The
+    first `short_share` of the order has batches of `short_tokens` tokens on average at most, and the
+    rest is a random mixture of all others.
+
+    Args:
+        batches: Of sample indices.
+        target_lengths: Of all samples, (N,), tokens.
+        rng: Of the random order.
+        short_share: Of the batches, where there are as many short ones.
+        short_tokens: Longest average of a batch that counts as short.
+    """
+    shuffled = [batches[i] for i in rng.permutation(len(batches))]
+    lengths = np.asarray(target_lengths, dtype=np.int64)
+    is_short = [lengths[batch].mean() <= short_tokens for batch in shuffled]
+    wanted = round(short_share * len(batches))
+    first = [i for i, short in enumerate(is_short) if short][:wanted]
+    taken = set(first)
+    return [shuffled[i] for i in first] + [b for i, b in enumerate(shuffled) if i not in taken]
 
 
 def padding_waste(batches: list[np.ndarray], sizes_px: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from fairseq.data import Dictionary, FairseqDataset, data_utils
 
-from im2latex_fairseq.data.batching import make_batches, order_by_shape, sample_costs
+from im2latex_fairseq.data.batching import curriculum_order, make_batches, order_by_shape, sample_costs
 from im2latex_fairseq.images.transforms import to_tensor
 
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -143,8 +143,8 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
     ) -> list[np.ndarray]:
         """Batches by what they cost when padded; see `make_batches`.
 
-        In the order of their target lengths, blurred, so that `--curriculum N` shows short formulas
-        first in the first N epochs; in all others fairseq shuffles the batches.
+        Training batches come in the order of `curriculum_order`, so that `--curriculum N` begins the
+        first N epochs with short formulas; in all others fairseq shuffles the batches.
         """
         batches = make_batches(
             indices,
@@ -156,9 +156,9 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         )
         if not self.shuffle:
             return batches
-        rng = np.random.default_rng((self.seed, self.epoch, 1))
-        lengths = [self.target_lengths[batch].mean() * np.exp(rng.normal(0.0, 0.4)) for batch in batches]
-        return [batches[i] for i in np.argsort(lengths, kind="stable")]
+        return curriculum_order(
+            batches, self.target_lengths, np.random.default_rng((self.seed, self.epoch, 1))
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """fairseq calls this before it reads an epoch."""

@@ -240,6 +240,8 @@ class PreparationRun:
             ),
             known=known,
             rare_tokens=split.rare_tokens,
+            limit=split.limit,
+            seed=self._recipe.seed,
         )
         self._record(f"split {split.name}", report)
 

@@ -113,6 +113,7 @@ class SplitEntry:
         not_in: Names of splits whose formulas must not be in this one.
         min_tokens, max_tokens, max_height_px, max_width_px: Limits; 0 sets none.
         rare_tokens: Drop formulas with a token that fewer than this many pairs of the split have.
+        limit: At most this many pairs, drawn at random; 0 takes all.
     """
 
     name: str
@@ -123,6 +124,7 @@ class SplitEntry:
     max_height_px: int = 0
     max_width_px: int = 0
     rare_tokens: int = 0
+    limit: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,16 @@ def refuse_repeated(rows: Sequence[HasFormula]) -> dict[int, Reject]:
         if owner != row.id:
             refused[index] = Reject(row.id, "duplicate", f"equals {owner}", row.formula)
     return refused
+
+
+def refuse_over_limit(rows: Sequence[HasFormula], limit: int, seed: int) -> dict[int, Reject]:
+    """Index -> reason of each row that a seeded draw of `limit` rows leaves out."""
+    kept = set(random.Random(seed).sample(range(len(rows)), min(limit, len(rows))))
+    return {
+        index: Reject(row.id, "over_limit", f"not drawn among {limit}", row.formula)
+        for index, row in enumerate(rows)
+        if index not in kept
+    }
 
 
 def refuse_rare_tokens(rows: Sequence[HasFormula], threshold: int) -> dict[int, Reject]:

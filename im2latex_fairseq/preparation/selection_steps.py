@@ -35,6 +35,7 @@ from im2latex_fairseq.preparation.selection import (
     comparison_keys,
     refuse_by_size,
     refuse_known,
+    refuse_over_limit,
     refuse_rare_tokens,
     refuse_repeated,
 )
@@ -79,12 +80,14 @@ def select_rows(
     known: Mapping[str, str] | None = None,
     unique: bool = False,
     rare_tokens: int = 0,
+    limit: int = 0,
+    seed: int = 1,
     inputs_identity: str | None = None,
 ) -> StepReport:
     """Join sources of one kind into one, without the rows that a rule refuses.
 
     Rules apply in this order, each to what the earlier ones left: size limits, known formulas, repeated
-    formulas, rare tokens.
+    formulas, rare tokens, limit.
 
     Args:
         sources: Prepared sets, or formula tables.
@@ -94,6 +97,8 @@ def select_rows(
         known: Comparison keys of formulas that must not be in the result (see `comparison_keys`).
         unique: Keep only the first of formulas that compare equal.
         rare_tokens: Drop formulas with a token that fewer than this many kept formulas have; 0 keeps all.
+        limit: Keep at most this many rows, drawn at random; 0 keeps all.
+        seed: Of that draw.
         inputs_identity: Fingerprint of the inputs, if known; else that of the rows.
 
     Returns:
@@ -115,6 +120,7 @@ def select_rows(
         sorted(known or ()),
         unique,
         rare_tokens,
+        (limit, seed) if limit else None,
     )
     finished = read_finished_report(output, identity)
     outputs = [manifest_path(output), store_path(output)] if sets else [Path(output)]
@@ -126,6 +132,7 @@ def select_rows(
         lambda left: refuse_known(left, known) if known else {},
         lambda left: refuse_repeated(left) if unique else {},
         lambda left: refuse_rare_tokens(left, rare_tokens) if rare_tokens > 1 else {},
+        lambda left: refuse_over_limit(left, limit, seed) if limit else {},
     ]
     for rule in rules:
         left = [index for index in range(len(rows)) if index not in refused]
