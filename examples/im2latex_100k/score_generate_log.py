@@ -1,0 +1,206 @@
+"""Scores of a fairseq-generate run, on the tokens as they are and in a form that unifies braces and spaces.
+
+    fairseq-generate data-bin --gen-subset valid --beam 5 ... > generate.txt
+    python -m examples.im2latex_100k.score_generate_log --generated generate.txt --data data-bin --split valid
+
+A picture that the log lacks (fairseq skips what is over its limits) counts as an empty hypothesis. A formula
+that can't be brought into the normal form is compared as it is, and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from examples.im2latex_100k.unified_form import drop_spaces, normal_form, unify_braces
+from examples.quickstart.generation_output import GenerationOutputError, read_generation_output
+from im2latex_fairseq.data.manifest import read_manifest
+from im2latex_fairseq.metrics.bleu import corpus_bleu
+from im2latex_fairseq.metrics.edit_distance import edit_distance_accuracy
+from im2latex_fairseq.metrics.exact_match import exact_match
+
+Tokens = Sequence[str]
+
+SIGNATURE = "BLEU tokens:given|nrefs:1|case:mixed|smooth:none|order:4; edit = 1 - sum(d) / sum(longer)"
+# fairseq writes unknown tokens of references so that no hypothesis can match them.
+UNKNOWN_TOKENS = ("<unk>", "<<unk>>")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A hypothesis and its reference."""
+
+    hypothesis: tuple[str, ...]
+    reference: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of all pairs in one form, each in [0, 100].
+
+    Attributes:
+        form: What was compared.
+        bleu: Corpus BLEU-4 over tokens.
+        edit_accuracy: 100 * (1 - sum of edit distances / sum of the longer lengths).
+        exact_match: Share of equal pairs.
+        unread_hypotheses: Hypotheses that have no normal form and were compared as they are.
+        unread_references: References of which the same holds.
+    """
+
+    form: str
+    bleu: float
+    edit_accuracy: float
+    exact_match: float
+    unread_hypotheses: int = 0
+    unread_references: int = 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is said of a run.
+
+    Attributes:
+        pictures: References.
+        missing: Pictures without a hypothesis in the log; they count as empty ones.
+        empty: Hypotheses of no tokens, the missing ones not among them.
+        with_unknown: Hypotheses with an unknown token.
+        reference_tokens: Of all references.
+        hypothesis_tokens: Of all hypotheses.
+        comparisons: One a form.
+        score_line: What fairseq-generate itself said.
+        signature: Of the metrics.
+    """
+
+    pictures: int
+    missing: int
+    empty: int
+    with_unknown: int
+    reference_tokens: int
+    hypothesis_tokens: int
+    comparisons: tuple[Comparison, ...]
+    score_line: str
+    signature: str = SIGNATURE
+
+
+def score_log(generated: Path, manifest: Path | None = None) -> Scores:
+    """Score a run.
+
+    Args:
+        generated: Standard output of fairseq-generate.
+        manifest: Of the split that was decoded. Its formulas are the references and tell which pictures the
+            log lacks; without it the log's own references are taken, and what it lacks isn't seen.
+
+    Raises:
+        GenerationOutputError: The log is cut off, or has a picture that the manifest hasn't.
+    """
+    output = read_generation_output(generated)
+    hypotheses = {p.row: p.hypothesis for p in output.predictions}
+    references = {p.row: p.reference for p in output.predictions}
+    if manifest is not None:
+        references = {row: tuple(e.formula.split(" ")) for row, e in enumerate(read_manifest(manifest))}
+        foreign = sorted(hypotheses.keys() - references.keys())
+        if foreign:
+            raise GenerationOutputError(
+                f"{generated}: has a hypothesis of picture {foreign[-1]}, but {manifest} has "
+                f"{len(references)} rows; they belong to different splits"
+            )
+    pairs = [Pair(hypotheses.get(row, ()), references[row]) for row in sorted(references)]
+    missing = len(references) - len(hypotheses)
+    return Scores(
+        pictures=len(pairs),
+        missing=missing,
+        empty=sum(not pair.hypothesis for pair in pairs) - missing,
+        with_unknown=sum("<unk>" in pair.hypothesis for pair in pairs),
+        reference_tokens=sum(len(pair.reference) for pair in pairs),
+        hypothesis_tokens=sum(len(pair.hypothesis) for pair in pairs),
+        comparisons=compare(pairs),
+        score_line=output.score_line,
+    )
+
+
+def compare(pairs: Sequence[Pair]) -> tuple[Comparison, ...]:
+    """Score pairs as they are, with braces unified, and with spaces dropped as well."""
+    hypotheses = [pair.hypothesis for pair in pairs]
+    references = [pair.reference for pair in pairs]
+    read_hypotheses, unread_hypotheses = _in_normal_form(hypotheses)
+    read_references, unread_references = _in_normal_form(references)
+    unread = (unread_hypotheses, unread_references)
+    braced = ([unify_braces(h) for h in read_hypotheses], [unify_braces(r) for r in read_references])
+    bare = ([drop_spaces(h) for h in braced[0]], [drop_spaces(r) for r in braced[1]])
+    return (
+        _comparison("tokens as they are", hypotheses, references),
+        _comparison("normal form, redundant braces dropped", *braced, *unread),
+        _comparison("the same, spaces dropped", *bare, *unread),
+    )
+
+
+def _in_normal_form(formulas: Sequence[Tokens]) -> tuple[list[Tokens], int]:
+    """The formulas in normal form, and how many were left as they are; empty ones stay empty."""
+    result: list[Tokens] = []
+    unread = 0
+    for tokens in formulas:
+        known = not any(token in UNKNOWN_TOKENS for token in tokens)
+        normal = normal_form(tokens) if tokens and known else None
+        unread += bool(tokens) and normal is None
+        result.append(tokens if normal is None else normal)
+    return result, unread
+
+
+def _comparison(
+    form: str,
+    hypotheses: Sequence[Tokens],
+    references: Sequence[Tokens],
+    unread_hypotheses: int = 0,
+    unread_references: int = 0,
+) -> Comparison:
+    return Comparison(
+        form,
+        corpus_bleu(hypotheses, references),
+        edit_distance_accuracy(hypotheses, references),
+        exact_match(hypotheses, references),
+        unread_hypotheses,
+        unread_references,
+    )
+
+
+def table(scores: Scores) -> str:
+    """The scores for people."""
+    ratio = scores.hypothesis_tokens / max(1, scores.reference_tokens)
+    width = max(len(comparison.form) for comparison in scores.comparisons)
+    lines = [
+        f"{scores.pictures} pictures: {scores.missing} missing in the log, {scores.empty} read as nothing, "
+        f"{scores.with_unknown} with unknown tokens; {ratio:.3f} tokens for each of the references",
+        "",
+        f"{'compared':<{width}}  BLEU-4    edit   exact  not read (hypotheses, references)",
+    ]
+    for c in scores.comparisons:
+        lines.append(
+            f"{c.form:<{width}}  {c.bleu:6.2f}  {c.edit_accuracy:6.2f}  {c.exact_match:6.2f}  "
+            f"{c.unread_hypotheses}, {c.unread_references}"
+        )
+    return "\n".join([*lines, "", scores.signature, f"fairseq: {scores.score_line}"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the scores of a log."""
+    parser = argparse.ArgumentParser(description="Score the output of fairseq-generate.")
+    parser.add_argument("--generated", type=Path, required=True, help="standard output of fairseq-generate")
+    parser.add_argument("--data", type=Path, help="data folder that was decoded: tells what the log lacks")
+    parser.add_argument("--split", default="valid", help="split that was decoded (default valid)")
+    parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    options = parser.parse_args(arguments)
+    manifest = options.data / f"{options.split}.tsv" if options.data is not None else None
+    try:
+        scores = score_log(options.generated, manifest)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    if options.json is not None:
+        options.json.write_text(json.dumps(asdict(scores), indent=2) + "\n", encoding="utf-8")
+    print(table(scores))
+
+
+if __name__ == "__main__":
+    main()
