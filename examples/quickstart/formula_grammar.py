@@ -4,15 +4,16 @@ It writes LaTeX as people do, not the normal form that a model learns; that come
 that no reader can tell apart in print (`o` and `0`, `l` and `1`, `\\nu` and `v`) are left out, so that every
 formula can be read from its picture.
 
-    python examples/quickstart/formula_grammar.py --count 10 --seed 1
+    python -m examples.quickstart.formula_grammar --count 10 --seed 1
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 LATIN = tuple("abcdefghkmnpqrstuxyz")
 CAPITALS = tuple("ABCDEFGHKLMNPQRSTXYZ")
@@ -78,15 +79,17 @@ class FormulaGrammar:
             production.name: getattr(self, f"_{production.name}") for production in PRODUCTIONS
         }
 
-    def formulas(self) -> Iterator[str]:
-        """Formulas without end, now and then one that was drawn before."""
-        while True:
-            yield self.draw()
+    def different(self, count: int) -> list[str]:
+        """So many different formulas, in the order in which they were drawn."""
+        drawn: dict[str, None] = {}
+        while len(drawn) < count:
+            drawn[self.draw()] = None
+        return list(drawn)
 
     def draw(self) -> str:
         """One formula: mostly an equation or a comparison, else an expression."""
         left = self._expression(0, max_terms=2)
-        if self._random.random() < 0.25:
+        if self._random.random() < 0.35:
             return left
         return f"{left} {self._random.choice(RELATIONS)} {self._expression(0, max_terms=2)}"
 
@@ -95,7 +98,8 @@ class FormulaGrammar:
         return f"{self._symbol(0)} = {self._write[production](0)}"
 
     def _expression(self, depth: int, max_terms: int) -> str:
-        terms = [self._term(depth) for _ in range(self._random.randint(1, max_terms))]
+        count = self._random.randint(1, max_terms) if self._random.random() < 0.75 else 1
+        terms = [self._term(depth) for _ in range(count)]
         written = terms[0]
         if self._random.random() < 0.08:
             written = "-" + written
@@ -104,7 +108,7 @@ class FormulaGrammar:
         return written
 
     def _term(self, depth: int) -> str:
-        factors = 2 if self._random.random() < 0.35 else 1
+        factors = 2 if self._random.random() < (0.3 if depth == 0 else 0.15) else 1
         return " ".join(self._factor(depth) for _ in range(factors))
 
     def _factor(self, depth: int) -> str:
@@ -131,11 +135,11 @@ class FormulaGrammar:
     def _script(self) -> str:
         """What stands in a script: short, since that is how scripts are."""
         kind = self._random.random()
-        if kind < 0.4:
+        if kind < 0.45:
             return self._pick(LATIN, GREEK)
-        if kind < 0.65:
+        if kind < 0.75:
             return str(self._random.randint(0, 9))
-        if kind < 0.85:
+        if kind < 0.9:
             return f"{self._pick(LATIN)} {self._random.choice('+-')} {self._random.randint(1, 9)}"
         return f"{self._pick(LATIN)} {self._pick(LATIN)}"
 
@@ -235,13 +239,17 @@ class FormulaGrammar:
 
 def main() -> None:
     """Print formulas, one a line."""
-    parser = argparse.ArgumentParser(description="Print formulas of the quickstart's grammar, one a line.")
-    parser.add_argument("--count", type=int, default=20, help="how many formulas (default 20)")
+    parser = argparse.ArgumentParser(description="Write formulas of the quickstart's grammar, one a line.")
+    parser.add_argument("--count", type=int, default=20, help="how many formulas, all different (default 20)")
     parser.add_argument("--seed", type=int, default=1, help="start of the random numbers (default 1)")
+    parser.add_argument("--out", type=Path, help="file to write; standard output if none is named")
     arguments = parser.parse_args()
-    grammar = FormulaGrammar(arguments.seed)
-    for _ in range(arguments.count):
-        print(grammar.draw())
+    text = "".join(f"{formula}\n" for formula in FormulaGrammar(arguments.seed).different(arguments.count))
+    if arguments.out is None:
+        print(text, end="")
+    else:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# From nothing to a model that reads formulas, on a laptop's CPU, without the network once it is installed:
+# writes formulas, draws them, trains on the pictures, reads held-out ones, scores, and shows them on a page.
+#
+#     bash examples/quickstart/run.sh             # goes on where an earlier run stopped
+#     bash examples/quickstart/run.sh --fresh     # from the start
+#     bash examples/quickstart/run.sh --mathtext  # draw with matplotlib even where TeX is installed
+set -euo pipefail
+
+engine=auto
+fresh=false
+for argument in "$@"; do
+    case $argument in
+    --fresh) fresh=true ;;
+    --mathtext) engine=mathtext ;;
+    *)
+        echo "usage: bash examples/quickstart/run.sh [--fresh] [--mathtext]; not known: $argument" >&2
+        exit 2
+        ;;
+    esac
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source .ci/setup_environment.sh test,mathtext
+
+here=examples/quickstart
+work=$here/work
+log=$work/train.log
+start=$SECONDS
+step() { printf '\n== %s (%d s)\n' "$1" "$((SECONDS - start))"; }
+
+# A thread a core; threads that wait sleep, since spinning ones stop each other on a machine that does more.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(nproc 2>/dev/null || echo 2)}
+export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 PYTHONUNBUFFERED=1 PYTHONWARNINGS=ignore
+
+if $fresh; then
+    rm -rf "$work"
+fi
+mkdir -p "$work/lists"
+
+step "formulas: $here/formula_grammar.py"
+"$PYTHON" -m examples.quickstart.formula_grammar --seed 1 --count 400 --out "$work/lists/test.txt"
+"$PYTHON" -m examples.quickstart.formula_grammar --seed 2 --count 200 --out "$work/lists/valid.txt"
+"$PYTHON" -m examples.quickstart.formula_grammar --seed 3 --count 8000 --out "$work/lists/train.txt"
+wc -l "$work"/lists/*.txt
+head -n 3 "$work/lists/test.txt"
+
+step "pictures and data folder: preprocess/prepare_data.py"
+sed "s/^engine = \"auto\"/engine = \"$engine\"/" "$here/recipe.toml" >"$work/recipe.toml"
+OMP_NUM_THREADS=1 "$PYTHON" preprocess/prepare_data.py "$work/recipe.toml" \
+    --data "$work/lists" --output "$work/data"
+
+step "training: fairseq-train (all of its output: $log)"
+train=(
+    "$work/data" --user-dir im2latex_fairseq --task im2latex --arch im2latex_gconv_tiny
+    --criterion label_smoothed_cross_entropy --label-smoothing 0.1
+    --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0
+    --lr 3e-3 --lr-scheduler cosine --warmup-updates 100 --max-update 1100
+    --max-tokens 12000 --batch-size 64 --dropout 0.0 --curriculum 2
+    --eval-generate --seed 1 --cpu
+    --no-epoch-checkpoints --log-format simple --log-interval 50
+)
+# What was trained, so that a rerun goes on with the same run, skips a finished one, and begins anew otherwise.
+run_id=$({
+    printf '%s\n' "${train[@]}"
+    cat "$work/data/report.json" "$work/data/dict.txt" im2latex_fairseq/models/*.py im2latex_fairseq/models/*/*.py
+} | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$work/checkpoints/run_id" 2>/dev/null)" != "$run_id" ]; then
+    rm -rf "$work/checkpoints"
+    mkdir -p "$work/checkpoints"
+    echo "$run_id" >"$work/checkpoints/run_id"
+fi
+if [ -f "$work/checkpoints/finished" ]; then
+    echo "already trained: $work/checkpoints (--fresh trains again)"
+else
+    # The log holds everything; here one line each for progress, scores and whatever went wrong.
+    "$(dirname "$PYTHON")/fairseq-train" "${train[@]}" --save-dir "$work/checkpoints" 2>&1 |
+        tee "$log" |
+        grep --line-buffered -E 'train_inner|\| valid \||num\. shared model params|WARN|ERROR|Error' |
+        sed -u -E 's/^[0-9-]+ ([0-9:]+) \| [A-Z]+ \| /\1 /; s/, (wps|wpb|bsz|gnorm|clip|train_wall|wall|nll_loss)=[^,]*//g' || {
+        echo "training failed; the end of $log:" >&2
+        tail -n 30 "$log" >&2
+        exit 1
+    }
+    touch "$work/checkpoints/finished"
+fi
+
+step "decoding held-out formulas: fairseq-generate --beam 5"
+"$(dirname "$PYTHON")/fairseq-generate" "$work/data" --user-dir im2latex_fairseq --task im2latex \
+    --path "$work/checkpoints/checkpoint_best.pt" --gen-subset test --beam 5 --max-len-b 200 \
+    --max-tokens 12000 --batch-size 64 --scoring sacrebleu --sacrebleu-tokenizer none --cpu \
+    >"$work/generated.txt" 2>"$work/generate.log" || {
+    tail -n 30 "$work/generate.log" >&2
+    exit 1
+}
+
+step "scores"
+"$PYTHON" -m examples.quickstart.write_report --generated "$work/generated.txt" --data "$work/data" \
+    --out "$work/report.html" --fact architecture im2latex_gconv_tiny \
+    --fact "trained for" "$(grep -c . /dev/null || true)"
+step "done"
