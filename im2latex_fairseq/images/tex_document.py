@@ -115,6 +115,10 @@ _SPACED_LENGTH = re.compile(
     r"\\(hspace|vspace|hskip|mspace|raisebox|rule)(\s*\*)?((?:\s*\[[^][{}\\]*\])?"
     r"(?:\s*\{[^{}\\]*\})+)"
 )
+_SPACED_KERN = re.compile(
+    r"\\(kern|mkern|hskip|mskip|vskip)((?:\s*[-+.\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
+    r"(?:e\s*m|e\s*x|p\s*t|m\s*u|c\s*m|m\s*m|i\s*n|p\s*c|s\s*p|b\s*p|d\s*d|c\s*c))"
+)
 _SPACED_NAME = re.compile(r"\\(begin|end)\s*\{\s*([A-Za-z](?:\s*[A-Za-z])*)\s*(\*?)\s*\}")
 
 
@@ -212,14 +216,31 @@ def format_source(face: Face, size_pt: int, line_width_pt: float, nonce: str, ma
 """
 
 
-# Commands that change nothing in a picture or need what a confined process lacks.
+# Commands that change nothing in a picture or need what a confined process lacks; plain TeX's fractions, which
+# amsmath would change globally at their first use; and plain TeX's matrices, which amsmath refuses.
 _CONVENIENCES = r"""
 \renewcommand{\label}[1]{}
 \renewcommand{\ref}[1]{??}
 \renewcommand{\index}[1]{}
 \providecommand{\color}[2][]{}
 \providecommand{\textcolor}[3][]{#3}
-\providecommand{\nonumber}{}
+\let\over\@@over \let\atop\@@atop \let\above\@@above
+\let\overwithdelims\@@overwithdelims \let\atopwithdelims\@@atopwithdelims \let\abovewithdelims\@@abovewithdelims
+\def\renderer@table#1{\vcenter{\normalbaselines\m@th
+  \ialign{\hfil$##$\hfil&&\quad\hfil$##$\hfil\crcr\mathstrut\crcr\noalign{\kern-\baselineskip}
+  #1\crcr\mathstrut\crcr\noalign{\kern-\baselineskip}}}}
+\long\def\renderer@plainmatrix#1{\null\,\renderer@table{#1}\,}
+\long\def\renderer@plainpmatrix#1{\left(\renderer@table{#1}\right)}
+\long\def\renderer@plaincases#1{\left\{\,\vcenter{\normalbaselines\m@th
+  \ialign{$##\hfil$&\quad##\hfil\crcr#1\crcr}}\right.}
+\def\renderer@both#1{%
+  \expandafter\let\csname renderer@env#1\expandafter\endcsname\csname #1\endcsname
+  \expandafter\def\csname renderer@name#1\endcsname{#1}%
+  \expandafter\edef\csname #1\endcsname{%
+    \noexpand\ifx\noexpand\@currenvir\expandafter\noexpand\csname renderer@name#1\endcsname
+    \noexpand\expandafter\expandafter\noexpand\csname renderer@env#1\endcsname\noexpand\else
+    \noexpand\expandafter\expandafter\noexpand\csname renderer@plain#1\endcsname\noexpand\fi}}
+\renderer@both{matrix}\renderer@both{pmatrix}\renderer@both{cases}
 """
 
 # Each alphabet used once, so that its fonts are in the format and no formula changes TeX's state by being first.
@@ -245,6 +266,7 @@ def batch_source(formulas: Sequence[tuple[int, str]], nonce: str, *, display: bo
     lines = [state]
     shift = "display" if display else "inline"
     for number, formula in formulas:
+        formula = _SPACED_KERN.sub(_join_length_unbraced, formula)
         formula = _SPACED_LENGTH.sub(_join_length, _SPACED_NAME.sub(_join_name, formula.strip()))
         if _DISPLAY_ENVIRONMENT.match(formula):
             formula = _unnumbered(formula)
@@ -270,6 +292,11 @@ def _join_name(match: re.Match[str]) -> str:
 def _join_length(match: re.Match[str]) -> str:
     r"""``\hspace { 1 c m }`` -> ``\hspace{1cm}``."""
     return rf"\{match.group(1)}{(match.group(2) or '').strip()}" + re.sub(r"\s", "", match.group(3))
+
+
+def _join_length_unbraced(match: re.Match[str]) -> str:
+    r"""``\kern - 0 . 7 e x`` -> ``\kern-0.7ex``; the blank ends the length."""
+    return rf"\{match.group(1)}" + re.sub(r"\s", "", match.group(2)) + " "
 
 
 def _unnumbered(formula: str) -> str:
