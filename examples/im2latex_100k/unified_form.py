@@ -6,8 +6,8 @@ don't. Two levels, both of the references and of the hypotheses:
 
 * `unify_braces`: the project's normal form, then without the braces around groups that are neither an
   argument nor a script. Kept are those that say something: around a switch, whose scope they end
-  (`{ \cal L }`), around several atoms, or one with scripts, that bear a script (`{ a b } ^ { 2 }`), and around
-  scripts of nothing (`{ ^ { * } } F`).
+  (`{ \cal L }`), around several atoms, or one with scripts, that bear a script (`{ a b } ^ { 2 }`), and
+  around scripts of nothing (`{ ^ { * } } F`).
 * `drop_spaces`: the same, then without `\,`, `\quad`, `~`, `\hspace { ... }` and their like.
 
 The picture may change a little: `a { = } b` is set closer than `a = b`.
