@@ -1,8 +1,9 @@
 r"""What the parser has to know of commands: which arguments follow, and which environments align.
 
-A signature has a letter per argument: ``m`` a formula, ``r`` raw tokens in braces (a dimension, a name), ``o`` an
-optional formula in brackets, ``d`` a bare dimension (``\kern 3pt``), ``D`` a delimiter. A command that isn't
-listed takes no arguments: authors' macros pass through as they are, and their arguments as groups behind them.
+A signature has a letter per argument: ``m`` a formula, ``r`` raw tokens in braces (a dimension, a name),
+``o`` an optional formula in brackets, ``b`` optional raw tokens in brackets, ``d`` a bare dimension
+(``\kern 3pt``), ``D`` a delimiter. A command that isn't listed takes no arguments: authors' macros pass
+through as they are, and their arguments as groups behind them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ ACCENTS = frozenset(
     \underleftarrow \underleftrightarrow \Hat \Tilde \Bar \Vec \Dot \Ddot""".split()
 )
 MATH_FONTS = frozenset(
-    r"""\mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds \mathbbm
+    r"""\mathrm \mathbf \mathit \mathsf \mathtt \mathcal \mathbb \mathfrak \mathscr \mathnormal \mathds
+    \mathbbm
     \boldsymbol \bm \pmb""".split()
 )
 LINES = frozenset(r"\overline \underline".split())
@@ -28,7 +30,7 @@ SIGNATURES = {
     r"\frac": "mm",
     r"\dfrac": "mm",
     r"\tfrac": "mm",
-    r"\cfrac": "omm",
+    r"\cfrac": "bmm",
     r"\binom": "mm",
     r"\dbinom": "mm",
     r"\tbinom": "mm",
@@ -53,7 +55,7 @@ SIGNATURES = {
     r"\phantom": "m",
     r"\hphantom": "m",
     r"\vphantom": "m",
-    r"\smash": "om",
+    r"\smash": "bm",
     r"\mathsmaller": "m",
     r"\mathlarger": "m",
     r"\mathchoice": "mmmm",
@@ -77,7 +79,7 @@ SIGNATURES = {
     r"\vspace": "r",
     r"\vspace*": "r",
     r"\mspace": "r",
-    r"\rule": "orr",
+    r"\rule": "brr",
     r"\textcolor": "rm",
     r"\color": "r",
     r"\ref": "r",
@@ -105,13 +107,13 @@ INFIXES = frozenset(
 # Rows between \begin and \end, with the number of brace arguments after \begin.
 ALIGNMENTS = {
     "array": 1,
-    "tabular": 1,
     "subarray": 1,
     "alignedat": 1,
     "alignat": 1,
     "alignat*": 1,
     **dict.fromkeys(
-        """matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix cases dcases rcases aligned gathered split
+        """matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix cases dcases rcases aligned gathered
+    split
         align align* gather gather* eqnarray eqnarray* multline multline* flalign flalign* multlined
         smallmatrix* matrix* pmatrix* bmatrix* Bmatrix* vmatrix* Vmatrix*""".split(),
         0,
@@ -133,7 +135,8 @@ ROW_RULES = {r"\hline": "", r"\hdashline": "", r"\cline": "r", r"\noalign": "r"}
 # Environments that only say "this is mathematics".
 DISPLAYS = frozenset("equation equation* displaymath math".split())
 UNSUPPORTED_COMMANDS = frozenset(
-    r"""\xymatrix \xy \diagram \verb \halign \valign \vbox \vtop \vcenter \setbox \write \input \openin \openout
+    r"""\xymatrix \xy \diagram \verb \halign \valign \vbox \vtop \vcenter \setbox \write \input \openin
+    \openout
     \read \special \catcode \csname \endcsname \expandafter \includegraphics \epsfbox \epsffile \bordermatrix
     \ooalign \begingroup \endgroup \put \ifmmode \if \else \fi \edef \gdef \xdef \futurelet \loop \repeat
     \mathpalette \bgroup \egroup \lineskip \baselineskip \vadjust \par \footnote""".split()

@@ -2,13 +2,14 @@ r"""Authors' own macros: definitions found in a source, and their bounded expans
 
 Definitions by ``\newcommand``, ``\renewcommand``, ``\providecommand``, ``\DeclareRobustCommand``, ``\def``,
 ``\let``, ``\DeclareMathOperator`` and their starred forms are read. A ``\def`` with delimited parameters
-(``\def\pair(#1,#2){...}``) is not, and is counted in `MacroTable.skipped`.
+(``\def\pair(#1,#2){...}``) is not, and is counted in `MacroTable.skipped`. Reading ends after
+`MAX_UNREADABLE` such definitions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from im2latex_fairseq.latex.errors import LatexError
 
 MAX_EXPANSIONS = 2_000
 MAX_EXPANDED_CHARACTERS = 100_000
+MAX_UNREADABLE = 200  # definitions in one source; a broken one can make all that follow look unclosed
 
 _DEFINITION = re.compile(
     r"\\(newcommand|renewcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|def|let)(?![a-zA-Z])(\*?)"
@@ -31,11 +33,19 @@ _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*\n?[ \t]*")
 
 
 class Macro(NamedTuple):
-    """A macro: how many arguments, what an absent first one is (None: not optional), and what it stands for."""
+    r"""A macro.
+
+    Attributes:
+        parameters: How many arguments it takes.
+        default: What an absent first argument is; None where the first isn't optional.
+        body: What it stands for, with ``#1`` for the first argument.
+        frozen: Whether the body is meant as it was when it was defined (``\let``), so isn't expanded again.
+    """
 
     parameters: int
     default: str | None
     body: str
+    frozen: bool = False
 
 
 @dataclass
@@ -45,17 +55,13 @@ class MacroTable:
     macros: dict[str, Macro] = field(default_factory=dict)
     skipped: int = 0
 
-    def merged(self, later: Mapping[str, Macro]) -> MacroTable:
-        """This table with later definitions in front."""
-        return MacroTable({**self.macros, **later}, self.skipped)
-
 
 class _Definition(NamedTuple):
     start: int
     end: int
     name: str
     macro: Macro | None  # None: could not be read
-    provides: bool  # \providecommand: an earlier definition stays
+    provides: bool = False  # \providecommand: an earlier definition stays
 
 
 def collect_macros(source: str) -> MacroTable:
@@ -71,9 +77,17 @@ def collect_macros(source: str) -> MacroTable:
     for definition in _find_definitions(_COMMENT.sub(r"\1", source)):
         if definition.macro is None:
             table.skipped += 1
-        elif not (definition.provides and definition.name in table.macros):
-            table.macros[definition.name] = definition.macro
+        else:
+            _define(table.macros, definition, definition.macro)
     return table
+
+
+def _define(macros: dict[str, Macro], definition: _Definition, macro: Macro) -> None:
+    if definition.provides and definition.name in macros:
+        return
+    if macro.frozen:  # \let takes over what the other name means now
+        macro = macros.get(macro.body, macro)
+    macros[definition.name] = macro
 
 
 def has_definitions(formula: str) -> bool:
@@ -96,8 +110,9 @@ def expand_macros(formula: str, table: MacroTable | None = None) -> str:
     Raises:
         LatexError: ``bad_definition``, ``missing_argument``, ``macro_expansion`` (the bounds).
     """
-    macros = dict(table.macros) if table is not None else {}
+    macros: Mapping[str, Macro] = table.macros if table is not None else {}
     if has_definitions(formula):
+        own = dict(macros)
         formula = _COMMENT.sub(r"\1", formula)
         kept = []
         position = 0
@@ -110,11 +125,11 @@ def expand_macros(formula: str, table: MacroTable | None = None) -> str:
                     formula=formula,
                     hint="write \\newcommand{\\name}[count]{body}",
                 )
-            if not (definition.provides and definition.name in macros):
-                macros[definition.name] = definition.macro
+            _define(own, definition, definition.macro)
             kept.append(formula[position : definition.start])
             position = definition.end
         formula = " ".join([*kept, formula[position:]])
+        macros = own
     return _expand(formula, macros) if macros else formula
 
 
@@ -134,22 +149,29 @@ def _expand(text: str, macros: Mapping[str, Macro]) -> str:
             position = match.end()
             continue
         expansions += 1
-        if expansions > MAX_EXPANSIONS or len(text) > MAX_EXPANDED_CHARACTERS:
+        arguments, end = _read_arguments(text, match.end(), macro, match.group())
+        numbers = [int(number) - 1 for number in _PARAMETER.findall(macro.body)]
+        grown = len(text) + len(macro.body) + sum(len(arguments[number]) for number in numbers)
+        if expansions > MAX_EXPANSIONS or grown > MAX_EXPANDED_CHARACTERS:
             raise LatexError(
                 "macro_expansion",
-                f"{match.group()} grew past {MAX_EXPANSIONS} expansions or {MAX_EXPANDED_CHARACTERS} characters",
+                f"{match.group()} takes more than {MAX_EXPANSIONS} expansions"
+                f" or {MAX_EXPANDED_CHARACTERS} characters",
                 position=match.start(),
                 formula=text,
                 hint="the macro calls itself or is far too large; give the formula expanded",
             )
-        arguments, end = _read_arguments(text, match.end(), macro, match.group())
-        body = _PARAMETER.sub(lambda found: arguments[int(found.group(1)) - 1], macro.body)
+        body = _substitute(macro.body, arguments)
         if SIGNATURES.get(before, "").startswith("m") and len(body) > 1:
             body = "{" + body + "}"  # an argument is taken before it is expanded
         if re.search(r"\\[a-zA-Z]+\Z", body):
             body += " "
         text = text[: match.start()] + body + text[end:]
-        position = match.start()
+        position = match.start() + (len(body) if macro.frozen else 0)
+
+
+def _substitute(body: str, arguments: list[str]) -> str:
+    return _PARAMETER.sub(lambda found: arguments[int(found.group(1)) - 1], body)
 
 
 def _read_arguments(text: str, position: int, macro: Macro, name: str) -> tuple[list[str], int]:
@@ -184,25 +206,26 @@ def _read_arguments(text: str, position: int, macro: Macro, name: str) -> tuple[
     return arguments, position
 
 
-def _find_definitions(source: str) -> list[_Definition]:
-    found = []
+def _find_definitions(source: str) -> Iterator[_Definition]:
     position = 0
-    while True:
+    unreadable = 0
+    while unreadable < MAX_UNREADABLE:
         match = _DEFINITION.search(source, position)
         if match is None:
-            return found
+            return
         backslashes = len(source[: match.start()]) - len(source[: match.start()].rstrip("\\"))
         if backslashes % 2:  # the second half of a line end: \\newcommand
             position = match.end()
             continue
         definition = _read_definition(source, match)
-        found.append(definition)
+        yield definition
+        unreadable += definition.macro is None
         position = max(definition.end, match.end())
 
 
 def _read_definition(source: str, match: re.Match[str]) -> _Definition:
     kind = match.group(1)
-    unreadable = _Definition(match.start(), match.end(), "", None, False)
+    unreadable = _Definition(match.start(), match.end(), "", None)
     position = _skip_blanks(source, match.end())
     braced = source[position : position + 1] == "{"
     name = _NAME.match(source, _skip_blanks(source, position + 1) if braced else position)
@@ -222,12 +245,12 @@ def _read_definition(source: str, match: re.Match[str]) -> _Definition:
         target = _CONTROL_WORD.match(source, position)
         end = target.end() if target is not None else position + 1
         body = source[position:end]
-        macro = Macro(0, None, body) if body and body != name.group() else None
-        return _Definition(match.start(), end, name.group(), macro, False)
+        macro = Macro(0, None, body, frozen=True) if body else None
+        return _Definition(match.start(), end, name.group(), macro)
     if kind == "def":
         pattern = _PARAMETERS.match(source, position)
         if pattern is None:
-            return _Definition(match.start(), position, name.group(), None, False)
+            return _Definition(match.start(), position, name.group(), None)
         parameters = pattern.group(1).count("#")
         position = pattern.end()
     elif kind != "DeclareMathOperator":
@@ -256,7 +279,7 @@ def _read_definition(source: str, match: re.Match[str]) -> _Definition:
     if kind == "DeclareMathOperator":
         body = f"\\operatorname{match.group(2)}{{{body}}}"
     if any(int(number) > parameters for number in _PARAMETER.findall(body)):
-        return _Definition(match.start(), end, name.group(), None, False)
+        return _Definition(match.start(), end, name.group(), None)
     macro = Macro(parameters, default if parameters else None, body)
     return _Definition(match.start(), end, name.group(), macro, kind == "providecommand")
 

@@ -1,13 +1,14 @@
 r"""The normal form: one way to write each picture, in the token style of IM2LATEX-100K.
 
-The style is that of im2markup (Deng et al. 2017), which passes formulas through KaTeX's parser: space-separated
-tokens, braces around every script and argument, the subscript before the superscript, ``\over`` as ``\frac``,
-``\sin`` as ``\operatorname { s i n }``. The rules are those of `NORMALIZATION_RULES`, in their order. Where the
-benchmark's form loses ink (a prime before a superscript) or shows what nobody wrote (a blank for every dollar in
-text), ours follows the picture; examples/normalization/AGREEMENT.md counts the differences.
+The style is that of im2markup (Deng et al. 2017), which passes formulas through KaTeX's parser:
+space-separated tokens, braces around every script and argument, the subscript before the superscript,
+``\over`` as ``\frac``, ``\sin`` as ``\operatorname { s i n }``. The rules are those of
+`NORMALIZATION_RULES`, in their order. Where the benchmark's form loses ink (a prime before a superscript)
+or shows what nobody wrote (a blank for every dollar in text), ours follows the picture;
+examples/normalization/AGREEMENT.md counts the differences.
 
-Undefined macros of authors pass through as tokens, with their arguments as groups behind them: whether they can be
-drawn is the renderer's to say.
+Undefined macros of authors pass through as tokens, with their arguments as groups behind them: whether they
+can be drawn is the renderer's to say.
 """
 
 from __future__ import annotations
@@ -98,16 +99,18 @@ def normalize(formula: str, *, macros: MacroTable | None = None) -> list[str]:
     ``normalize(" ".join(tokens)) == tokens`` holds for its own output.
 
     Args:
-        formula: LaTeX as authors write it, with or without dollars or an equation environment around it, or a line of
-            the benchmark. A ``%`` in front of everything is dropped, as the benchmark does; any other begins a
-            comment. Macros that the formula defines are expanded.
+        formula: LaTeX as authors write it, with or without dollars or an equation environment around it, or
+        a line of
+            the benchmark. A ``%`` in front of everything is dropped, as the benchmark does; any other
+            begins a comment. Macros that the formula defines are expanded.
         macros: Macros of the formula's source, expanded as well.
 
     Returns:
         The tokens.
 
     Raises:
-        LatexError: what can't be read: its `reason` counts, its `position` points into the formula as it stands
+        LatexError: what can't be read: its `reason` counts, its `position` points into the formula as it
+        stands
             after macro expansion.
     """
     text = formula.lstrip()
@@ -120,7 +123,7 @@ def normalize(formula: str, *, macros: MacroTable | None = None) -> list[str]:
             formula=text,
             hint="give one formula at a time",
         )
-    if macros is not None or "\\" in text and has_definitions(text):
+    if macros is not None or ("\\" in text and has_definitions(text)):
         text = expand_macros(text, macros)
     tokens = source = tokenize(text)
     try:
@@ -145,7 +148,10 @@ def _normal_tree(tokens: list[str]) -> list[str]:
     for rule in _TREE_RULES:
         if not present.isdisjoint(rule.triggers):
             sequence = rewrite(sequence, rule.apply, outer_first=rule.outer_first)
-    return write_tokens(sequence)
+    written = write_tokens(sequence)
+    if not written:
+        raise ParseError("empty", "nothing but marks", 0, "skip it")
+    return written
 
 
 def _located(error: ParseError, tokens: list[str], source: list[str], text: str) -> LatexError:

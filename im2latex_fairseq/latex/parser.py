@@ -100,18 +100,22 @@ class _Parser:
         self.position = 0
         self.depth = 0
 
+    def enter(self) -> None:
+        """One level deeper; every recursion passes here."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.refuse("nesting_too_deep", f"more than {MAX_DEPTH} levels", "split the formula")
+
     # Sequences and atoms
 
     def sequence(self) -> Sequence:
         """Nodes up to what closes them: a brace, an alignment mark, ``\\right``, ``\\end`` or the end."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self.refuse("nesting_too_deep", f"more than {MAX_DEPTH} levels", "split the formula")
+        self.enter()
         nodes: Sequence = []
         tokens = self.tokens
         while True:
             token = tokens[self.position]
-            if token in _CLOSERS or token[:5] in _CLOSER_STARTS and _closes(token):
+            if token in _CLOSERS or (token[:5] in _CLOSER_STARTS and _closes(token)):
                 break
             if token in _SCRIPT_MARKS:
                 nodes.append(self.scripts(nodes.pop() if nodes else None))
@@ -187,9 +191,7 @@ class _Parser:
         """What TeX takes as an argument: a group, or one atom as if it stood in braces."""
         if self.tokens[self.position] == "{":
             return self.group()
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self.refuse("nesting_too_deep", f"more than {MAX_DEPTH} levels", "split the formula")
+        self.enter()
         node = self.atom()
         self.depth -= 1
         return Group([node])
@@ -230,9 +232,8 @@ class _Parser:
                 node.sub = self.argument()
             else:
                 break
-        if base is None and primes == 1 and node.sub is None and node.sup is not None:
-            if len(node.sup.children) == 1 and not node.limits:
-                return Leaf("'")  # the benchmark keeps a prime without base as it is
+        if base is None and primes == 1 and node == Scripts(None, sup=Group([Leaf(r"\prime")])):
+            return Leaf("'")  # the benchmark keeps a prime without base as it is
         return node
 
     def infix(self, left: Sequence) -> Infix:
@@ -257,14 +258,18 @@ class _Parser:
         start = self.position
         self.position += 1
         arguments: list[Group | Raw] = []
-        options: list[Raw] = []
+        options: list[Group | Raw] = []
         for letter in signature:
             if letter == "m":
                 arguments.append(self.argument())
             elif letter == "o":
-                option = self.option()
+                option = self.formula_option()
                 if option is not None:
                     options.append(option)
+            elif letter == "b":
+                raw_option = self.option()
+                if raw_option is not None:
+                    options.append(raw_option)
             elif letter == "r":
                 arguments.append(self.raw_argument(start))
             elif letter == "d":
@@ -288,6 +293,22 @@ class _Parser:
             if depth < 0 or token == _END:
                 break
         self.refuse("unbalanced_brackets", "'[' of an option that is never closed", "close it or use {[}")
+
+    def formula_option(self) -> Group | None:
+        """A formula in brackets, where one stands."""
+        start = self.position + 1
+        option = self.option()
+        if option is None:
+            return None
+        end = self.position
+        self.position = start
+        closer, self.tokens[end - 1] = self.tokens[end - 1], _END
+        children = self.sequence()
+        if self.position != end - 1:
+            self.refuse_stray()
+        self.tokens[end - 1] = closer
+        self.position = end
+        return Group(children)
 
     def raw_argument(self, command: int) -> Raw:
         """Balanced tokens in braces, or one token."""
@@ -385,25 +406,28 @@ class _Parser:
 
     def root(self) -> Command:
         opening = self.position
+        self.enter()
         self.position += 1
-        index: list[str] = []
+        index: Sequence = []
         while self.tokens[self.position] != r"\of":
             if self.tokens[self.position] in _CLOSERS:
                 self.refuse_at(opening, "missing_argument", r"\root without \of")
-            index.append(self.tokens[self.position])
-            self.position += 1
+            index.append(self.atom())
         self.position += 1
-        return Command(r"\sqrt", [self.argument()], [Raw(index)])
+        self.depth -= 1
+        return Command(r"\sqrt", [self.argument()], [Group(index)])
 
     def buildrel(self) -> Command:
         opening = self.position
+        self.enter()
         self.position += 1
-        above = []
+        above: Sequence = []
         while self.tokens[self.position] != r"\over":
             if self.tokens[self.position] in _CLOSERS:
                 self.refuse_at(opening, "missing_argument", r"\buildrel without \over")
             above.append(self.atom())
         self.position += 1
+        self.depth -= 1
         return Command(r"\stackrel", [Group(above), self.argument()])
 
     # Text
@@ -432,9 +456,7 @@ class _Parser:
         """Text between braces: leaves and groups, commands that mean something in text, dollars."""
         opening = self.position
         self.position += 1
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self.refuse("nesting_too_deep", f"more than {MAX_DEPTH} levels", "split the formula")
+        self.enter()
         children: Sequence = []
         while True:
             token = self.tokens[self.position]
@@ -480,7 +502,7 @@ class _Parser:
 
     def rows(self, closer: str) -> tuple[list[Row], list[str]]:
         """Rows up to `closer`; the rules (``\\hline``) behind the last row apart."""
-        rows = []
+        rows: list[Row] = []
         while True:
             rules = self.row_rules()
             if self.tokens[self.position] == closer and rows:
@@ -507,7 +529,7 @@ class _Parser:
         if self.tokens[self.position] != "[":
             return []
         index = self.position + 1
-        gap = []
+        gap: list[str] = []
         while self.tokens[index] not in ("]", _END) and len(gap) < 24:
             gap.append(self.tokens[index])
             index += 1
@@ -537,9 +559,7 @@ class _Parser:
         environment = Environment(name, [])
         option = (
             self.option()
-            if name in ("array", "tabular", "aligned", "gathered", "alignedat")
-            or name[-1] == "*"
-            and "matrix" in name
+            if name in ("array", "aligned", "gathered", "alignedat") or (name[-1] == "*" and "matrix" in name)
             else None
         )
         environment.option = option.tokens if option is not None else []

@@ -13,7 +13,7 @@ blank before the brace and around every token), since such lines must read back 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from im2latex_fairseq.latex.errors import LatexError
@@ -64,26 +64,28 @@ DELIMITER_COMMANDS = frozenset(
 DELIMITER_CHARACTERS = frozenset("()[]|/.<>")
 STARRED_COMMANDS = ("operatorname", "hspace", "vspace", "tag", "DeclareMathOperator", "newcommand")
 
+
+def _alternatives(names: Iterable[str]) -> str:
+    """A pattern for any of the command names, without their backslash; longer ones first."""
+    return "|".join(sorted((re.escape(name.lstrip("\\")) for name in names), key=len, reverse=True))
+
+
+_DELIMITER_WORDS = _alternatives(command for command in DELIMITER_COMMANDS if command[-1].isalpha())
 _TOKEN = re.compile(
-    r"""
-      \\(?:begin|end)(?![a-zA-Z])\s*\{\s*[a-zA-Z]+\*?\s*\}     # \begin { array } is one token
-    | \\(?:left|right|middle)(?![a-zA-Z])\s*                   # \left ( is one token
-        (?:[()\[\]|/.<>]|\\[{}|]|\\(?:%s)(?![a-zA-Z]))
-    | \\(?:%s)\*
+    rf"""
+      \\(?:begin|end)(?![a-zA-Z])\s*\{{\s*[a-zA-Z]+\*?\s*\}}     # \begin {{ array }} is one token
+    | \\(?:left|right|middle)(?![a-zA-Z])\s*                     # \left ( is one token
+        (?:[()\[\]|/.<>]|\\[{{}}|]|\\(?:{_DELIMITER_WORDS})(?![a-zA-Z]))
+    | \\(?:{"|".join(STARRED_COMMANDS)})\*
     | \\[a-zA-Z]+
     | \\[^\s]
-    | \\                                                       # control space: its blank is skipped
+    | \\                                                         # control space: its blank is skipped
     | [^\s]
-    """
-    % (
-        "|".join(sorted((c[1:] for c in DELIMITER_COMMANDS if c[1:].isalpha()), key=len, reverse=True)),
-        "|".join(STARRED_COMMANDS),
-    ),
+    """,
     re.VERBOSE,
 )
 _TEXT_COMMAND = re.compile(
-    r"\\(?:%s)(?![a-zA-Z])"
-    % "|".join(sorted((re.escape(c[1:]) for c in TEXT_ARGUMENTS if c[-1] != "*"), key=len, reverse=True))
+    rf"\\(?:{_alternatives(command for command in TEXT_ARGUMENTS if command[-1] != '*')})(?![a-zA-Z])"
 )
 # From the end of a text command to the brace that opens its text.
 _OPTIONS = r"\s*(?:\[[^\[\]{}]*\]\s*){0,3}"

@@ -1,14 +1,14 @@
 """The tree of a formula: what the parser builds, the rules rewrite and the writer writes.
 
-A sequence of nodes (`Sequence = list[Node]`) is TeX's math list. Nodes are mutable and hold no positions: what
-can't be read is refused while parsing, and a rule never refuses.
+A sequence of nodes (`Sequence = list[Node]`) is TeX's math list. Nodes are mutable and hold no positions:
+what can't be read is refused while parsing, and a rule on trees never refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Union
+from typing import TypeAlias, Union
 
 
 @dataclass(slots=True)
@@ -42,12 +42,12 @@ class Scripts:
 class Command:
     """A command with its arguments: formulas as groups, dimensions and names as raw tokens.
 
-    `options` are the bracketed arguments, in raw tokens or as a sequence; they come before the arguments.
+    `options` are the arguments in brackets; they come before the others.
     """
 
     name: str
     arguments: list[Group | Raw]
-    options: list[Raw] = field(default_factory=list)
+    options: list[Group | Raw] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -121,9 +121,9 @@ class Environment:
     braced: bool = False
 
 
-Node = Union[Leaf, Group, Scripts, Command, Text, Inline, Fenced, Infix, Environment]
-Sequence = list[Node]
-SequenceRule = Callable[[Sequence], Sequence]
+Node: TypeAlias = Union[Leaf, Group, Scripts, Command, Text, Inline, Fenced, Infix, Environment]  # noqa: UP007
+Sequence: TypeAlias = list[Node]
+SequenceRule: TypeAlias = Callable[[Sequence], Sequence]
 
 
 def rewrite(sequence: Sequence, rule: SequenceRule, *, outer_first: bool = False) -> Sequence:
@@ -159,7 +159,7 @@ def _rewrite_inside(node: Node, rule: SequenceRule, outer_first: bool) -> None:
     elif isinstance(node, (Group, Fenced, Text, Inline)):
         node.children = rewrite(node.children, rule, outer_first=outer_first)
     elif isinstance(node, Command):
-        for argument in node.arguments:
+        for argument in (*node.options, *node.arguments):
             if isinstance(argument, Group):
                 argument.children = rewrite(argument.children, rule, outer_first=outer_first)
     elif isinstance(node, Infix):

@@ -6,30 +6,34 @@ import unicodedata
 
 from im2latex_fairseq.latex.parser import ParseError
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma tau upsilon "
-    "phi chi psi omega"
-).split()
-_GREEK_CAPITALS = (
-    "A B \\Gamma \\Delta E Z H \\Theta I K \\Lambda M N \\Xi O \\Pi P ? \\Sigma T \\Upsilon \\Phi X \\Psi \\Omega"
-).split()
+_GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma
+    tau upsilon phi chi psi omega""".split()
+_GREEK_CAPITALS = r"""A B \Gamma \Delta E Z H \Theta I K \Lambda M N \Xi O \Pi P ? \Sigma T \Upsilon \Phi
+    X \Psi
+    \Omega""".split()
 
 _SYMBOLS = {
     "×": r"\times", "÷": r"\div", "±": r"\pm", "∓": r"\mp", "·": r"\cdot", "⋅": r"\cdot", "∙": r"\bullet",
-    "•": r"\bullet", "∗": r"\ast", "⋆": r"\star", "∘": r"\circ", "°": r"^ { \circ }", "−": "-", "–": "-", "—": "-",
+    "•": r"\bullet", "∗": r"\ast", "⋆": r"\star", "∘": r"\circ", "°": r"^ { \circ }", "−": "-", "–": "-",
+    "—": "-",
     "‐": "-", "‑": "-", "∕": "/", "⁄": "/", "∶": ":", "≤": r"\leq", "≥": r"\geq", "⩽": r"\leqslant",
-    "⩾": r"\geqslant", "≠": r"\neq", "≈": r"\approx", "≃": r"\simeq", "≅": r"\cong", "∼": r"\sim", "≡": r"\equiv",
+    "⩾": r"\geqslant", "≠": r"\neq", "≈": r"\approx", "≃": r"\simeq", "≅": r"\cong", "∼": r"\sim",
+    "≡": r"\equiv",
     "∝": r"\propto", "≪": r"\ll", "≫": r"\gg", "≺": r"\prec", "≻": r"\succ", "∞": r"\infty", "∂": r"\partial",
     "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod", "∐": r"\coprod", "∫": r"\int", "∬": r"\iint", "∭": r"\iiint",
     "∮": r"\oint", "√": r"\surd", "∈": r"\in", "∉": r"\notin", "∋": r"\ni", "⊂": r"\subset", "⊃": r"\supset",
     "⊆": r"\subseteq", "⊇": r"\supseteq", "∪": r"\cup", "∩": r"\cap", "∅": r"\emptyset", "∧": r"\wedge",
-    "∨": r"\vee", "¬": r"\neg", "∀": r"\forall", "∃": r"\exists", "⊕": r"\oplus", "⊗": r"\otimes", "⊙": r"\odot",
+    "∨": r"\vee", "¬": r"\neg", "∀": r"\forall", "∃": r"\exists", "⊕": r"\oplus", "⊗": r"\otimes",
+    "⊙": r"\odot",
     "⊥": r"\perp", "∥": r"\parallel", "∣": r"\mid", "∠": r"\angle", "△": r"\triangle", "▵": r"\triangle",
     "□": r"\square", "◻": r"\square", "∴": r"\therefore", "∵": r"\because", "→": r"\to", "←": r"\leftarrow",
-    "↔": r"\leftrightarrow", "⇒": r"\Rightarrow", "⇐": r"\Leftarrow", "⇔": r"\Leftrightarrow", "↦": r"\mapsto",
-    "↑": r"\uparrow", "↓": r"\downarrow", "⟶": r"\longrightarrow", "⟵": r"\longleftarrow", "↪": r"\hookrightarrow",
+    "↔": r"\leftrightarrow", "⇒": r"\Rightarrow", "⇐": r"\Leftarrow", "⇔": r"\Leftrightarrow",
+    "↦": r"\mapsto",
+    "↑": r"\uparrow", "↓": r"\downarrow", "⟶": r"\longrightarrow", "⟵": r"\longleftarrow",
+    "↪": r"\hookrightarrow",
     "⇌": r"\rightleftharpoons", "⟨": r"\langle", "⟩": r"\rangle", "〈": r"\langle", "〉": r"\rangle",
-    "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "‖": r"\|", "…": r"\ldots", "⋯": r"\cdots",
+    "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "‖": r"\|", "…": r"\ldots",
+    "⋯": r"\cdots",
     "⋮": r"\vdots", "⋱": r"\ddots", "ℏ": r"\hbar", "ℓ": r"\ell", "ℜ": r"\Re", "ℑ": r"\Im", "ℵ": r"\aleph",
     "℘": r"\wp", "†": r"\dagger", "‡": r"\ddagger", "′": "'", "″": "' '", "‴": "' ' '", "’": "'", "‘": "`",
     "“": "` `", "”": "' '", "§": r"\S", "¶": r"\P", "£": r"\pounds", "ı": r"\imath", "ȷ": r"\jmath",
@@ -37,7 +41,8 @@ _SYMBOLS = {
     "⊢": r"\vdash", "⊣": r"\dashv", "⊨": r"\models", "∖": r"\setminus", "≜": r"\triangleq", "≔": ": =",
     "⌢": r"\frown", "⌣": r"\smile", "⋀": r"\bigwedge", "⋁": r"\bigvee", "⋂": r"\bigcap", "⋃": r"\bigcup",
     "¯": r"\bar { }", "，": ",", "。": ".", "；": ";", "：": ":", "（": "(", "）": ")", "＝": "=", "＋": "+",
-    "－": "-", "＜": "<", "＞": ">", "！": "!", "？": "?", "［": "[", "］": "]", "｛": r"\{", "｝": r"\}", "｜": "|",
+    "－": "-", "＜": "<", "＞": ">", "！": "!", "？": "?", "［": "[", "］": "]",
+    "｛": r"\{", "｝": r"\}", "｜": "|",
 }  # fmt: skip
 _DOUBLE_STRUCK = {"ℂ": "C", "ℍ": "H", "ℕ": "N", "ℙ": "P", "ℚ": "Q", "ℝ": "R", "ℤ": "Z"}
 _SCRIPT = {"ℬ": "B", "ℰ": "E", "ℱ": "F", "ℋ": "H", "ℐ": "I", "ℒ": "L", "ℳ": "M", "ℛ": "R"}
@@ -46,7 +51,8 @@ _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₒ�
 # First code points of the mathematical alphabets, 26 capitals then 26 small letters each.
 _ALPHABETS = {
     0x1D400: r"\mathbf", 0x1D434: "", 0x1D468: r"\boldsymbol", 0x1D49C: r"\mathcal", 0x1D4D0: r"\mathcal",
-    0x1D504: r"\mathfrak", 0x1D538: r"\mathbb", 0x1D56C: r"\mathfrak", 0x1D5A0: r"\mathsf", 0x1D670: r"\mathtt",
+    0x1D504: r"\mathfrak", 0x1D538: r"\mathbb", 0x1D56C: r"\mathfrak", 0x1D5A0: r"\mathsf",
+    0x1D670: r"\mathtt",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 r"""Tree to tokens, in the benchmark's style: braces around every script, argument and cell.
 
-``\overline`` and ``\underline`` get two pairs of braces and every row of an array ends with ``\\``, since that is
-how the benchmark's lines have it; neither changes the picture.
+``\overline`` and ``\underline`` get two pairs of braces and every row of an array ends with ``\\``, since
+that is how the benchmark's lines have it; neither changes the picture.
 """
 
 from __future__ import annotations
@@ -94,7 +94,12 @@ def _write_scripts(node: Scripts, out: list[str]) -> None:
 def _write_command(node: Command, out: list[str]) -> None:
     out.append(node.name)
     for option in node.options:
-        out += ["[", *option.tokens, "]"]
+        out.append("[")
+        if isinstance(option, Raw):
+            out += option.tokens
+        else:
+            _write(option.children, out)
+        out.append("]")
     for argument in node.arguments:
         if isinstance(argument, Raw):
             out += argument.tokens if node.name in _BARE else ["{", *argument.tokens, "}"]

@@ -26,13 +26,12 @@ _INNER = {
     "multline": "gathered",
     "multline*": "gathered",
     "multlined": "gathered",
-    "tabular": "array",
 }
 _EQNARRAYS = frozenset(["eqnarray", "eqnarray*"])
 
 
 def fence_matrices(sequence: Sequence) -> Sequence:
-    r"""``pmatrix`` and relatives to ``\left( \begin{matrix} ... \end{matrix} \right)``; inner names for the outer.
+    r"""``pmatrix`` and relatives to a ``matrix`` between ``\left(`` and ``\right)``; inner names for outer.
 
     Gaps between rows (``\\[2mm]``) go, as in the benchmark.
     """
@@ -101,9 +100,9 @@ def equation_array(rows: list[Row]) -> Environment:
 def join_rows(rows: list[Row], *, ends_with_row_end: bool) -> Sequence:
     r"""A formula of several rows without an environment, as files of display formulas have them.
 
-    Without alignment marks the line ends go, since TeX draws nothing for them in a display; one at the very end
-    becomes ``\,`` as in the benchmark. With marks the rows are what stood in ``align`` (one mark a row) or
-    ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
+    Without alignment marks the line ends go, since TeX draws nothing for them in a display; one at the very
+    end becomes ``\,`` as in the benchmark. With marks the rows are what stood in ``align`` (one mark a row)
+    or ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
     """
     while len(rows) > 1 and all(not cell for cell in rows[-1].cells):
         rows.pop()

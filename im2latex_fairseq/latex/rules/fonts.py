@@ -12,8 +12,8 @@ FONT_COMMANDS = {r"\bm": r"\boldsymbol"}
 def roman_switch_to_command(sequence: Sequence) -> Sequence:
     r"""``{\rm x}`` to ``\mathrm{x}``, and ``a \rm x`` to ``a \mathrm{x}``, up to the end of the group.
 
-    Other switches (``{\cal L}``, ``{\bf x}``) stay, as in the benchmark. Rewrites the outer sequence first, so that
-    the braces that hold nothing but the switch and its text go.
+    Other switches (``{\cal L}``, ``{\bf x}``) stay, as in the benchmark. Rewrites the outer sequence first,
+    so that the braces that hold nothing but the switch and its text go.
     """
     for index, node in enumerate(sequence):
         if isinstance(node, Group) and node.children and _is_roman(node.children[0]):

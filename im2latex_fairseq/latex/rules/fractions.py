@@ -1,4 +1,4 @@
-r"""Rules on trees: ``\over``, ``\choose`` and relatives to commands that stand in front of their arguments."""
+r"""Rules on trees: ``\over``, ``\choose`` and relatives to commands in front of their arguments."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _DELIMITERS = {r"\brack": ("[", "]"), r"\brace": (r"\{", r"\}")}
 def infix_to_prefix(sequence: Sequence) -> Sequence:
     r"""``{a \over b}`` to ``{\frac{a}{b}}``, ``\choose`` to ``\binom``, the others to ``\genfrac``.
 
-    ``\atop`` stays: it has no short prefix form, and the benchmark keeps it. A font switch in front of the first
-    half holds for the second half too.
+    ``\atop`` stays: it has no short prefix form, and the benchmark keeps it. A font switch in front of the
+    first half holds for the second half too.
     """
     if len(sequence) != 1 or not isinstance(sequence[0], Infix):
         return sequence

@@ -1,4 +1,4 @@
-r"""Rules on tokens: what no picture shows (labels, numbers), math delimiters, older names of ``^`` and ``_``."""
+r"""Rules on tokens: what no picture shows (labels, numbers), math delimiters, old names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from im2latex_fairseq.latex.parser import ParseError
 
 _WITH_ARGUMENT = frozenset([r"\label", r"\tag", r"\tag*"])
 _ALONE = frozenset(
-    r"""\nonumber \notag \protect \relax \qedhere \noindent \allowbreak \nobreak \nolinebreak \linebreak \break
+    r"""\nonumber \notag \protect \relax \qedhere \noindent \allowbreak \nobreak \nolinebreak \linebreak
+    \break
     \nopagebreak \allowdisplaybreaks \displaybreak \leavevmode \null \hfill \hfil \hss \centering
     \samepage""".split()
 )
@@ -22,8 +23,8 @@ DISPLAY_MARKS = frozenset(["$", r"\[", r"\(", *_DISPLAY_BEGINS])
 def drop_invisible_marks(tokens: list[str]) -> list[str]:
     r"""Drop labels, tags, equation numbers and commands that leave no ink (``\nonumber``).
 
-    What follows ``\eqno`` is the number, up to the end of its group or row. The benchmark drops ``\label`` only;
-    a token that the picture can't show teaches nothing.
+    What follows ``\eqno`` is the number, up to the end of its group or row. The benchmark drops ``\label``
+    only; a token that the picture can't show teaches nothing.
     """
     out: list[str] = []
     index = 0
@@ -67,11 +68,11 @@ def _behind_number(tokens: list[str], command: int) -> int:
 
 
 def drop_math_delimiters(tokens: list[str]) -> list[str]:
-    r"""Drop what only says "this is mathematics" around the whole: dollars, ``\[ \]``, equation environments."""
+    r"""Drop what only says "this is mathematics" around the whole: dollars, equation environments."""
     while len(tokens) > 1:
         first, last = tokens[0], tokens[-1]
         closer = _PAIRS.get(first) or _DISPLAY_BEGINS.get(first)
-        if closer is None or last != closer or closer in tokens[1:-1] and not _is_double_dollar(tokens):
+        if closer is None or last != closer or (closer in tokens[1:-1] and not _is_double_dollar(tokens)):
             break
         tokens = tokens[1:-1]
     return tokens

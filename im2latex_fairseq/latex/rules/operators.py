@@ -2,7 +2,8 @@ r"""Rules on tokens: named operators, which the benchmark spells out (``\operato
 
 from __future__ import annotations
 
-_WITHOUT_LIMITS = """arccos arcsin arctan arg cos cosh cot coth csc deg dim exp hom ker lg ln log sec sin sinh tan
+_WITHOUT_LIMITS = """arccos arcsin arctan arg cos cosh cot coth csc deg dim exp hom ker lg ln log sec sin
+    sinh tan
     tanh""".split()
 _WITH_LIMITS = "det gcd inf lim max min Pr sup".split()
 # What amsmath sets in two words has a thin space; the benchmark's `l i m s u p` loses it.

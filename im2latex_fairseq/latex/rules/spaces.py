@@ -21,9 +21,7 @@ def unify_spaces(sequence: Sequence) -> Sequence:
     for node in sequence:
         if not isinstance(node, Command):
             continue
-        if node.name == r"\mskip":
-            node.name = r"\mkern"
-        elif node.name in (r"\hskip", r"\kern") and _in_mu(node):
+        if node.name == r"\mskip" or (node.name in (r"\hskip", r"\kern") and _in_mu(node)):
             node.name = r"\mkern"
         else:
             node.name = SPACE_COMMANDS.get(node.name, node.name)

@@ -1,7 +1,7 @@
 r"""Rules on trees: text inside formulas becomes roman mathematics, as the benchmark has it.
 
-``\mbox{for all $x$}`` is ``{ \mathrm { f o r ~ a l l ~ } x }``. The benchmark sets the ``x`` in roman as well and
-puts a blank in place of every dollar; the picture has neither.
+``\mbox{for all $x$}`` is ``{ \mathrm { f o r ~ a l l ~ } x }``. The benchmark sets the ``x`` in roman as
+well and puts a blank in place of every dollar; the picture has neither.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _OTHER_SIZES = frozenset(r"\footnotesize \small \normalsize \large \Large \LARGE
 # Characters that mathematics sets with space around them and text doesn't.
 _SPACED = frozenset(",;:=+-*<>")
 _STYLED = frozenset(
-    r"\frac \dfrac \binom \sum \prod \int \oint \bigcup \bigcap \bigoplus \bigotimes \operatorname* \sqrt".split()
+    r"""\frac \dfrac \binom \sum \prod \int \oint \bigcup \bigcap \bigoplus \bigotimes \operatorname*
+    \sqrt""".split()
 )
 
 
@@ -75,7 +76,7 @@ def _with_text_style(children: Sequence) -> Sequence:
 
 
 def text_to_roman(sequence: Sequence) -> Sequence:
-    r"""Text commands to ``\mathrm`` and relatives, with ``~`` for blanks; mathematics between dollars beside it."""
+    r"""Text commands to ``\mathrm`` and relatives, ``~`` for blanks; what stood between dollars beside it."""
     out: Sequence = []
     for node in sequence:
         if isinstance(node, Text) and node.name in TEXT_FONTS and not node.prefix:
