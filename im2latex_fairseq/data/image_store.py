@@ -98,7 +98,9 @@ class ImageStoreWriter:
         """
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 2:
             seen = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image)
-            raise ImageStoreError(f"{self.path}: image {len(self)} is {seen}; a store holds (H, W) uint8 arrays")
+            raise ImageStoreError(
+                f"{self.path}: image {len(self)} is {seen}; a store holds (H, W) uint8 arrays"
+            )
         height, width = image.shape
         if not (1 <= height <= _MAX_SIDE_PX and 1 <= width <= _MAX_SIDE_PX):
             raise ImageStoreError(

@@ -134,7 +134,9 @@ def check_formula(formula: str) -> None:
 def _parse_row(line: str) -> ManifestEntry:
     fields = line.split("\t")
     if len(fields) != len(COLUMNS):
-        raise ManifestError(f"{len(fields)} tab-separated columns, expected {len(COLUMNS)} ({', '.join(COLUMNS)})")
+        raise ManifestError(
+            f"{len(fields)} tab-separated columns, expected {len(COLUMNS)} ({', '.join(COLUMNS)})"
+        )
     numbers: list[int] = []
     for name, field in zip(COLUMNS[1:4], fields[1:4]):
         if not (field.isascii() and field.isdigit()):
