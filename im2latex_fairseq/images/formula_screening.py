@@ -1,4 +1,7 @@
-r"""What can be said of a formula before TeX sees it: unreadable, ordinary, or one that gets a TeX process to itself."""
+r"""What can be said of a formula before TeX sees it.
+
+It may be unreadable, ordinary, or of a kind that gets a TeX process to itself.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +9,46 @@ import re
 
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+|[\s\S]|$)|[{}%]|\n")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
+_ENVIRONMENT_COMMAND = re.compile(r"\\(?:begin|end)(?![A-Za-z])")
 _ESCAPED = re.compile(r"\\\\|\\%")
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
 _MAX_CHARACTERS = 20_000
 _MAX_DEPTH = 100
 
-# Environments of amsmath and article; another one may be any macro's name in disguise: \begin{gdef}.
+# Environments of amsmath and article. Another name may be any macro in disguise: \begin{gdef}.
 _ENVIRONMENTS = frozenset(
-    [
-        "align",
-        "alignat",
-        "aligned",
-        "alignedat",
-        "array",
-        "Bmatrix",
-        "bmatrix",
-        "cases",
-        "CD",
-        "center",
-        "displaymath",
-        "eqnarray",
-        "equation",
-        "flalign",
-        "gather",
-        "gathered",
-        "math",
-        "matrix",
-        "minipage",
-        "multline",
-        "pmatrix",
-        "smallmatrix",
-        "split",
-        "subarray",
-        "subequations",
-        "tabular",
-        "Vmatrix",
-        "vmatrix",
-        "xalignat",
-        "xxalignat",
-    ]
+    """
+    Bmatrix Vmatrix align alignat aligned alignedat array bmatrix cases center displaymath eqnarray equation
+    flalign gather gathered math matrix minipage multline pmatrix smallmatrix split subarray subequations
+    tabular vmatrix xalignat xxalignat
+    """.split()
 )
 
-# Names through which a formula can change what comes after it, or talk to the outside. Not a matter of safety
-# (the process is confined): of not disturbing its neighbours.
+# Names through which a formula can change what comes after it, or talk to the outside. This is not a matter of
+# safety (the process is confined) but of not disturbing neighbours.
 _DISTURBING = frozenset(
-    # global assignments and definitions
-    "global gdef xdef globaldefs setcounter addtocounter stepcounter refstepcounter newcounter newlength newsavebox "
-    "newcount newdimen newskip newmuskip newbox newtoks newread newwrite newfam newif newinsert newlanguage newfont "
-    "font fontdimen hyphenchar skewchar savebox sbox usebox textfont scriptfont scriptscriptfont "
-    # names and characters in disguise
-    "csname endcsname catcode mathcode delcode lccode uccode sfcode makeatletter makeatother uppercase lowercase "
-    "MakeUppercase MakeLowercase verb ExplSyntaxOn ExplSyntaxOff aftergroup afterassignment futurelet scantokens "
-    "string detokenize meaning expandafter noexpand begingroup endgroup nameuse "
-    # conditionals, which can skip what follows
-    "if ifx ifnum ifdim ifcat ifodd ifmmode ifvmode ifhmode ifinner iftrue iffalse ifcase ifvoid ifhbox ifvbox ifeof "
-    "ifdefined ifcsname iffontchar ifthenelse unless else fi or newif loop repeat "
-    # the run itself: input, output, modes, pages, tracing
-    "input include endinput openin openout closein closeout read readline write immediate special message errmessage "
-    "typeout typein show showthe showbox showlists batchmode nonstopmode scrollmode errorstopmode interactionmode "
-    "shipout output end bye dump everypar everymath everydisplay everyhbox everyvbox everycr everyjob everyeof "
-    "tracingall tracingonline tracingmacros escapechar endlinechar newlinechar deadcycles pagestyle thispagestyle "
-    "newpage clearpage eject mag insert mark vsplit vadjust jobname primitive documentclass usepackage "
-    "AtBeginDocument AtEndDocument bibliography cite footnote footnotemark marginpar maketitle tableofcontents "
-    "DeclareMathAlphabet DeclareSymbolFont SetSymbolFont DeclareMathSymbol DeclareMathAccent DeclareMathVersion "
-    "mathversion unhbox unvbox unskip unkern unpenalty lastbox aligntab hline noalign omit span crcr "
-    "count dimen skip muskip toks box copy setbox".split()
+    """
+    global gdef xdef globaldefs setcounter addtocounter stepcounter refstepcounter newcounter newlength newsavebox
+    newcount newdimen newskip newmuskip newbox newtoks newread newwrite newfam newif newinsert newlanguage newfont
+    font fontdimen hyphenchar skewchar savebox sbox usebox textfont scriptfont scriptscriptfont hyphenation patterns
+    count dimen skip muskip toks box copy setbox unhbox unvbox unskip unkern unpenalty lastbox vsplit insert mark
+
+    csname endcsname catcode mathcode delcode lccode uccode sfcode makeatletter makeatother uppercase lowercase
+    MakeUppercase MakeLowercase verb ExplSyntaxOn ExplSyntaxOff aftergroup afterassignment futurelet scantokens
+    string detokenize meaning expandafter noexpand begingroup endgroup bgroup egroup
+
+    if ifx ifnum ifdim ifcat ifodd ifmmode ifvmode ifhmode ifinner iftrue iffalse ifcase ifvoid ifhbox ifvbox ifeof
+    ifdefined ifcsname iffontchar ifthenelse unless else fi or loop repeat
+
+    input include endinput openin openout closein closeout read readline write immediate special message errmessage
+    typeout typein show showthe showbox showlists batchmode nonstopmode scrollmode errorstopmode interactionmode
+    shipout output bye dump everypar everymath everydisplay everyhbox everyvbox everycr everyjob everyeof
+    tracingall tracingonline tracingmacros escapechar endlinechar newlinechar deadcycles pagestyle thispagestyle
+    newpage clearpage eject mag vadjust primitive pdfprimitive documentclass usepackage AtBeginDocument
+    AtEndDocument bibliography footnote footnotemark marginpar maketitle tableofcontents
+    DeclareMathAlphabet DeclareSymbolFont SetSymbolFont DeclareMathSymbol DeclareMathAccent DeclareMathVersion
+    """.split()
 )
-# Ordinary in tables, though TeX can be made to loop by them: judged by where they stand.
-_TABLE_COMMANDS = frozenset({"hline", "noalign", "omit", "span", "crcr"})
 
 
 def why_unreadable(formula: str) -> str | None:
@@ -85,8 +61,13 @@ def why_unreadable(formula: str) -> str | None:
         return "empty: no formula"
     if len(formula) > _MAX_CHARACTERS:
         return f"too_long: {len(formula)} characters, at most {_MAX_CHARACTERS} are rendered"
-    if "\0" in formula:
-        return "invalid_character: a null character"
+    for position, character in enumerate(formula):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            return f"invalid_character: U+{ord(character):04X} at character {position}"
+    return _why_braces_unbalanced(formula) or _why_environments_unbalanced(formula)
+
+
+def _why_braces_unbalanced(formula: str) -> str | None:
     depth = 0
     in_comment = False
     for match in _TOKEN.finditer(formula):
@@ -105,14 +86,12 @@ def why_unreadable(formula: str) -> str | None:
             depth -= 1
             if depth < 0:
                 return f"unbalanced_braces: }} without {{ at character {match.start()}"
-    if depth:
-        return f"unbalanced_braces: {depth} {{ without }}"
-    return _why_environments_unbalanced(formula)
+    return f"unbalanced_braces: {depth} {{ without }}" if depth else None
 
 
 def _why_environments_unbalanced(formula: str) -> str | None:
     open_names: list[str] = []
-    for match in _ENVIRONMENT.finditer(_ESCAPED.sub("  ", formula)):
+    for match in _ENVIRONMENT.finditer(_ESCAPED.sub("  ", _COMMENT.sub(r"\1", formula))):
         name = re.sub(r"\s", "", match.group(2))
         if match.group(1) == "begin":
             open_names.append(name)
@@ -127,16 +106,11 @@ def _why_environments_unbalanced(formula: str) -> str | None:
 
 def needs_own_process(formula: str) -> bool:
     """Tell whether the formula holds anything that could change how formulas behind it are read."""
-    if "^^" in formula:
+    if "^^" in formula:  # TeX's notation for any character
         return True
-    for match in _TOKEN.finditer(formula):
-        word = match.group()[1:]
-        if word == "end":
-            continue  # only before {name}: checked below
-        if word in _DISTURBING and word not in _TABLE_COMMANDS:
-            return True
-    bare_end = len(re.findall(r"\\(?:begin|end)(?![A-Za-z])", formula))
+    if any(match.group()[1:] in _DISTURBING for match in _TOKEN.finditer(formula)):
+        return True
     environments = _ENVIRONMENT.findall(formula)
-    if bare_end != len(environments):
-        return True
+    if len(_ENVIRONMENT_COMMAND.findall(formula)) != len(environments):
+        return True  # a bare \end ends the run
     return any(re.sub(r"[\s*]", "", name) not in _ENVIRONMENTS for _, name in environments)

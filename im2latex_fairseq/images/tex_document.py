@@ -103,6 +103,8 @@ _WATCHED_REGISTERS = (
     ),
     *("tracinglostchars", "maxdepth", "boxmaxdepth", "predisplaypenalty"),
 )
+_LINE_ENDS = re.compile("\r\n|\r")
+_ODD_BLANKS = re.compile("[\t\v\f\x1c-\x1f\x85\xa0\u2000-\u200b\u2028\u2029\u202f\u3000\ufeff]")
 _CONTROL_WORD = re.compile(r"\\([A-Za-z]+)")
 
 # Environments that are displays of their own and can't stand inside $$...$$; all are used without numbers.
@@ -266,8 +268,13 @@ def batch_source(formulas: Sequence[tuple[int, str]], nonce: str, *, display: bo
     lines = [state]
     shift = "display" if display else "inline"
     for number, formula in formulas:
+        formula = _ODD_BLANKS.sub(" ", _LINE_ENDS.sub("\n", formula))
         formula = _SPACED_KERN.sub(_join_length_unbraced, formula)
         formula = _SPACED_LENGTH.sub(_join_length, _SPACED_NAME.sub(_join_name, formula.strip()))
+        if r"\tag" in formula and display and not _DISPLAY_ENVIRONMENT.match(formula):
+            formula = (
+                f"\\begin{{equation*}}\n{formula}\n\\end{{equation*}}"  # amsmath allows no \tag in $$...$$
+            )
         if _DISPLAY_ENVIRONMENT.match(formula):
             formula = _unnumbered(formula)
             lines.append(f"\\{nonce}begin{number}.\n{formula}\n\\{nonce}end")

@@ -31,6 +31,7 @@ _SLUGS: tuple[tuple[str, str], ...] = (
         r"LaTeX Error: (Unicode character|Invalid UTF-8)|Text line contains an invalid character",
         "invalid_character",
     ),
+    (r"Please use .mathaccent", "text_accent_in_math"),
     (r"TeX capacity exceeded", "capacity_exceeded"),
     (r"LaTeX Error: Too many math alphabets", "too_many_alphabets"),
     (r"You can't use", "not_allowed_here"),

@@ -2,12 +2,14 @@ r"""Runs TeX and dvipng over a batch of formulas and sorts out what came of each
 
 from __future__ import annotations
 
-import atexit
+import multiprocessing.util
 import os
 import secrets
 import shutil
 import string
 import tempfile
+import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from .tex_log import BatchLog, read_batch_log
 GreyImage = npt.NDArray[np.uint8]
 
 _MAX_PAGE_PT = 4000.0  # 55 inches; TeX's largest dimension is 16384 pt
+_SECONDS_A_FORMULA = 0.005  # generous: TeX needs 1 ms for most
 _MAX_PIXELS = 64_000_000
 _INSTALL_ADVICE = (
     "install TeX, on Debian or Ubuntu: apt-get install texlive-latex-base texlive-latex-recommended "
@@ -57,9 +60,11 @@ class TexEngine:
         self._latex = _program("latex")
         self._dvipng = _program("dvipng")
         self._nonce = "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
-        self._home = tempfile.TemporaryDirectory(prefix="im2latex-tex-")
-        atexit.register(self._home.cleanup)
-        self._format_folder = Path(self._home.name)
+        self._format_folder = Path(tempfile.mkdtemp(prefix="im2latex-tex-"))
+        # Unlike atexit's, this is run at the end of a multiprocessing worker, too.
+        multiprocessing.util.Finalize(
+            None, _remove_own, (str(self._format_folder), os.getpid()), exitpriority=0
+        )
         source = format_source(face, size_pt, line_width_pt, self._nonce, _MAX_PAGE_PT)
         (self._format_folder / "face.tex").write_text(source, encoding="utf-8")
         outcome = run_confined(
@@ -91,6 +96,11 @@ class TexEngine:
             raise RenderError(
                 f"could not draw even 'x' in the face {face.name!r}: {reason}; {_INSTALL_ADVICE}"
             )
+
+    @property
+    def ready(self) -> bool:
+        """Whether its format is still there: a parent may have ended and taken it along."""
+        return (self._format_folder / "face.fmt").exists()
 
     def run(
         self,
@@ -144,7 +154,11 @@ class TexEngine:
         log = read_batch_log(outcome.output.decode("utf-8", "replace"), self._nonce)
         batch = TexBatch()
         if outcome.stopped is not None:
-            _blame_last(log, batch, _stopped_reason(outcome, "TeX"))
+            reason = _stopped_reason(outcome, "TeX")
+            # Unless so many formulas came before that these alone may have used up the time.
+            if len(formulas) == 1 or len(log.finished) * _SECONDS_A_FORMULA < timeout_s / 2:
+                _blame_last(log, batch, reason)
+            batch.unsettled_reason = reason
             return batch
         if len(log.fingerprints) > 1 and len(set(log.fingerprints)) > 1 and len(formulas) > 1:
             # A formula changed what the others mean, and nothing tells which: part them.
@@ -175,34 +189,34 @@ class TexEngine:
         batch: TexBatch,
     ) -> None:
         """Run dvipng over the shipped pages; pictures and failures go into `batch`."""
+        pages = [number for number in pages if number not in batch.errors]
         if not pages:
             return
         outcome = run_confined(
             [
                 *(self._dvipng, "-q", "-D", str(dpi), "-T", "tight", "-z", "1", "--dvinum"),
+                *("-pp", ",".join(map(str, pages))),
                 *("--norawps", "--nogs", "-bg", "White", "-o", "page%d.png", "batch.dvi"),
             ],
             folder=folder,
             environment=environment,
             limits=limits,
         )
-        failed: int | None = None
-        for number in pages:
-            if number in batch.errors:
+        for position, number in enumerate(pages):
+            image = _read_page(folder / f"page{number}.png")
+            if image is not None:
+                batch.images[number] = image
                 continue
-            path = folder / f"page{number}.png"
-            image = _read_page(path)
-            if image is None:
-                failed = number
-                break
-            batch.images[number] = image
-        if failed is not None:
-            # dvipng draws in order: the first page without a picture is the one that it could not draw.
-            detail = outcome.output.decode("utf-8", "replace").strip()[-200:]
-            if outcome.stopped is not None:
-                batch.errors[failed] = _stopped_reason(outcome, "dvipng")
-            else:
-                batch.errors[failed] = f"not_drawn: dvipng ended with status {outcome.returncode}: {detail}"
+            # dvipng draws in order: the first page without a picture is the one at which it ended, either by
+            # its own fault or, after others, for lack of time; then it is run again, in front.
+            reason = _stopped_reason(outcome, "dvipng")
+            if outcome.stopped is None:
+                detail = outcome.output.decode("utf-8", "replace").strip()[-200:]
+                reason = f"not_drawn: dvipng ended with status {outcome.returncode}: {detail}"
+            if outcome.stopped is None or position == 0:
+                batch.errors[number] = reason
+            batch.unsettled_reason = reason
+            break
 
 
 def _blame_last(log: BatchLog, batch: TexBatch, reason: str) -> None:
@@ -229,11 +243,14 @@ def _stopped_reason(outcome: ProcessOutcome, program: str) -> str:
 def _read_page(path: Path) -> GreyImage | None:
     """A page as dvipng drew it, or None if it is missing, unfinished or beyond all measure."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
             if image.width * image.height > _MAX_PIXELS:
                 return None
             return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
 
 
@@ -271,13 +288,25 @@ def _environment(folder: Path, format_folder: Path) -> dict[str, str]:
     }
 
 
-_ENGINES: dict[tuple[int, str, int], TexEngine] = {}
+def _remove_own(folder: str, owner: int) -> None:
+    # A forked process inherits its parent's engines, and the parent still needs them.
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_ENGINES: dict[tuple[str, int], TexEngine] = {}
+_ENGINES_LOCK = threading.Lock()
 
 
 def engine_for(face: Face, size_pt: int, line_width_pt: float) -> TexEngine:
-    """The engine of a face and size, made at its first use in this process."""
-    # The process id: a forked worker must not share (and at its end remove) its parent's folder.
-    key = (os.getpid(), face.name, size_pt)
-    if key not in _ENGINES:
-        _ENGINES[key] = TexEngine(face, size_pt, line_width_pt)
-    return _ENGINES[key]
+    """The engine of a face and size, made at its first use; forked workers share their parent's.
+
+    Raises:
+        RenderError: TeX or dvipng is missing, or can't set up the face.
+    """
+    key = (face.name, size_pt)
+    with _ENGINES_LOCK:
+        engine = _ENGINES.get(key)
+        if engine is None or not engine.ready:
+            engine = _ENGINES[key] = TexEngine(face, size_pt, line_width_pt)
+        return engine
