@@ -1,0 +1,102 @@
+"""A page of predictions drawn at random, beside their pictures: what the scores look like.
+
+    python -m examples.im2latex_100k.predictions_page --generated generate.txt --data data-bin --split valid \
+        --out predictions.html
+
+The page is one file: no scripts, no fonts, nothing that is loaded from anywhere. The draw depends on the seed
+and the number of pictures alone, so two models are shown on the same pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from examples.im2latex_100k.score_generate_log import Pair, compare
+from examples.quickstart.generation_output import GenerationOutput, Prediction, read_generation_output
+from examples.quickstart.write_report import STYLE, pair_html, scores
+from im2latex_fairseq.data.atomic_file import write_text_atomically
+from im2latex_fairseq.data.image_store import ImageStore
+
+
+class PageError(ValueError):
+    """The log and the data folder don't fit each other; says how."""
+
+
+def draw_sample(predictions: Sequence[Prediction], count: int, seed: int) -> list[Prediction]:
+    """Up to `count` predictions at random, in the order of the manifest."""
+    chosen = random.Random(seed).sample(range(len(predictions)), min(count, len(predictions)))
+    return [predictions[index] for index in sorted(chosen)]
+
+
+def page_html(output: GenerationOutput, store: ImageStore, *, count: int, seed: int, title: str) -> str:
+    """The whole page.
+
+    Args:
+        output: All predictions of the split.
+        store: Its pictures.
+        count: How many to show.
+        seed: Of the draw.
+        title: Says which model and data these are.
+
+    Raises:
+        PageError: A prediction is of a picture that the store hasn't.
+    """
+    beyond = [prediction.row for prediction in output.predictions if prediction.row >= len(store)]
+    if beyond:
+        raise PageError(
+            f"{store.path} has {len(store)} pictures, but the log has a prediction of picture {max(beyond)}; "
+            "they belong to different splits"
+        )
+    sample = draw_sample(output.predictions, count, seed)
+    right = sum(prediction.is_exact for prediction in sample)
+    unified = compare([Pair(prediction.hypothesis, prediction.reference) for prediction in sample])[-1]
+    alike = round(unified.exact_match * len(sample) / 100.0)
+    total = len(output.predictions)
+    figures = "".join(
+        f"<li><b>{value:.1f}</b><span>{name}</span></li>"
+        for name, value in scores(output.predictions).items()
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>{html.escape(title)}</h1>"
+        f"<p>{len(sample)} of {total} pictures, drawn at random (seed {seed}). {right} of them are read exactly, "
+        f"{alike - right} more but for spaces and redundant braces. What differs is marked. The probability is "
+        f"the model's own, a geometric mean over tokens. The figures are those of all {total}, over tokens as they "
+        "are.</p>"
+        f'<ul class="scores">{figures}</ul>'
+        + "\n".join(pair_html(prediction, store) for prediction in sample)
+        + "</main></body></html>\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description="Write a page of random predictions beside their pictures.")
+    parser.add_argument("--generated", type=Path, required=True, help="standard output of fairseq-generate")
+    parser.add_argument("--data", type=Path, required=True, help="data folder that was decoded")
+    parser.add_argument("--split", default="valid", help="split that was decoded (default valid)")
+    parser.add_argument("--out", type=Path, required=True, help="page to write")
+    parser.add_argument("--count", type=int, default=50, help="pictures on the page (default 50)")
+    parser.add_argument("--seed", type=int, default=1, help="of the draw (default 1)")
+    parser.add_argument(
+        "--title", default="Pictures of formulas, and what the model read", help="of the page"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        output = read_generation_output(options.generated)
+        store = ImageStore(options.data / f"{options.split}.images")
+        page = page_html(output, store, count=options.count, seed=options.seed, title=options.title)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    write_text_atomically(options.out, page)
+    print(f"page: {options.out} ({len(page.encode()) / 1024:.0f} KiB)")
+
+
+if __name__ == "__main__":
+    main()
