@@ -3,8 +3,8 @@
     fairseq-generate data-bin --gen-subset valid --beam 5 ... > generate.txt
     python -m examples.im2latex_100k.score_generate_log --generated generate.txt --data data-bin --split valid
 
-A picture that the log lacks (fairseq skips what is over its limits) counts as an empty hypothesis. A formula
-that can't be brought into the normal form is compared as it is, and counted.
+A picture that the log lacks (fairseq skips what is over its limits) counts as an empty hypothesis. A pair of
+which one formula can't be brought into the normal form is compared as it is, and counted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Comparison:
         bleu: Corpus BLEU-4 over tokens.
         edit_accuracy: 100 * (1 - sum of edit distances / sum of the longer lengths).
         exact_match: Share of equal pairs.
-        unread_hypotheses: Hypotheses that have no normal form and were compared as they are.
+        unread_hypotheses: Hypotheses that have no normal form; their pairs were compared as they are.
         unread_references: References of which the same holds.
     """
 
@@ -123,39 +123,37 @@ def score_log(generated: Path, manifest: Path | None = None) -> Scores:
 
 def compare(pairs: Sequence[Pair]) -> tuple[Comparison, ...]:
     """Score pairs as they are, with braces unified, and with spaces dropped as well."""
-    hypotheses = [pair.hypothesis for pair in pairs]
-    references = [pair.reference for pair in pairs]
-    read_hypotheses, unread_hypotheses = _in_normal_form(hypotheses)
-    read_references, unread_references = _in_normal_form(references)
-    unread = (unread_hypotheses, unread_references)
-    braced = ([unify_braces(h) for h in read_hypotheses], [unify_braces(r) for r in read_references])
-    bare = ([drop_spaces(h) for h in braced[0]], [drop_spaces(r) for r in braced[1]])
+    readable = [(_normal(pair.hypothesis), _normal(pair.reference)) for pair in pairs]
+    unread = (sum(h is None for h, _ in readable), sum(r is None for _, r in readable))
+    braced: list[tuple[Tokens, Tokens]] = []
+    bare: list[tuple[Tokens, Tokens]] = []
+    for pair, (hypothesis, reference) in zip(pairs, readable, strict=True):
+        if hypothesis is None or reference is None:
+            braced.append((pair.hypothesis, pair.reference))
+        else:
+            braced.append((unify_braces(hypothesis), unify_braces(reference)))
+        bare.append((drop_spaces(braced[-1][0]), drop_spaces(braced[-1][1])))
     return (
-        _comparison("tokens as they are", hypotheses, references),
-        _comparison("normal form, redundant braces dropped", *braced, *unread),
-        _comparison("the same, spaces dropped", *bare, *unread),
+        _comparison("tokens as they are", [(pair.hypothesis, pair.reference) for pair in pairs]),
+        _comparison("normal form, redundant braces dropped", braced, *unread),
+        _comparison("the same, spaces dropped", bare, *unread),
     )
 
 
-def _in_normal_form(formulas: Sequence[Tokens]) -> tuple[list[Tokens], int]:
-    """The formulas in normal form, and how many were left as they are; empty ones stay empty."""
-    result: list[Tokens] = []
-    unread = 0
-    for tokens in formulas:
-        known = not any(token in UNKNOWN_TOKENS for token in tokens)
-        normal = normal_form(tokens) if tokens and known else None
-        unread += bool(tokens) and normal is None
-        result.append(tokens if normal is None else normal)
-    return result, unread
+def _normal(tokens: Tokens) -> Tokens | None:
+    """The normal form; of no tokens it is no tokens, and None of what has none."""
+    if not tokens:
+        return tokens
+    return None if any(token in UNKNOWN_TOKENS for token in tokens) else normal_form(tokens)
 
 
 def _comparison(
     form: str,
-    hypotheses: Sequence[Tokens],
-    references: Sequence[Tokens],
+    pairs: Sequence[tuple[Tokens, Tokens]],
     unread_hypotheses: int = 0,
     unread_references: int = 0,
 ) -> Comparison:
+    hypotheses, references = [hypothesis for hypothesis, _ in pairs], [reference for _, reference in pairs]
     return Comparison(
         form,
         corpus_bleu(hypotheses, references),
