@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fairseq.models import register_model_architecture
+from fairseq.models import ARCH_CONFIG_REGISTRY, register_model_architecture
 
 from im2latex_fairseq.models import im2latex_fconv, im2latex_gconv  # noqa: F401  (registers the models first)
 
@@ -43,7 +43,7 @@ def im2latex_fconv_tiny(args: Any) -> None:
         image_encoder="gated_grid",
         image_encoder_options=_TINY_GRID,
         decoder_embed_dim=96,
-        decoder_layers="[(96, 3)] * 4",
+        decoder_layers="[(96, 3)] * 3",
         decoder_out_embed_dim=96,
     )
 
@@ -131,3 +131,8 @@ def im2latex_gconv_resnet(args: Any) -> None:
     """A residual encoder with the gated decoder."""
     _preset(args, image_encoder="resnet")
     im2latex_gconv_base(args)
+
+
+# fairseq gives a model's own name a preset that does nothing, and so doesn't undo what --bf16 does.
+ARCH_CONFIG_REGISTRY["im2latex_fconv"] = im2latex_fconv_base
+ARCH_CONFIG_REGISTRY["im2latex_gconv"] = im2latex_gconv_base

@@ -26,7 +26,8 @@ def preset_field(default: Any, help: str) -> Any:
         help: For --help.
     """
     return field(
-        default=None, metadata={"help": f"{help} (default: as the architecture, or {default})", "base": default}
+        default=None,
+        metadata={"help": f"{help} (default: as the architecture, or {default})", "base": default},
     )
 
 
