@@ -41,7 +41,7 @@ from im2latex_fairseq.latex.rules.spaces import (
     LINE_END_TRIGGERS,
     SPACE_TRIGGERS,
     WRAPPERS,
-    drop_line_ends,
+    line_ends_to_empty_groups,
     open_wrappers,
     unify_spaces,
 )
@@ -85,7 +85,7 @@ NORMALIZATION_RULES: tuple[TokenRule | TreeRule, ...] = (
     TreeRule(roman_switch_to_command, frozenset([ROMAN]), outer_first=True),
     TreeRule(unify_font_commands, frozenset(FONT_COMMANDS)),
     TreeRule(unify_spaces, SPACE_TRIGGERS),
-    TreeRule(drop_line_ends, LINE_END_TRIGGERS),
+    TreeRule(line_ends_to_empty_groups, LINE_END_TRIGGERS),
     TreeRule(fence_matrices, _ENVIRONMENTS),
 )
 _TOKEN_RULES = tuple(rule for rule in NORMALIZATION_RULES if isinstance(rule, TokenRule))

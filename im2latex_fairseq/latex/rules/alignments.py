@@ -2,7 +2,7 @@ r"""Rules on trees: alignments by their one name, and rows of a formula that has
 
 from __future__ import annotations
 
-from im2latex_fairseq.latex.tree import Environment, Fenced, Leaf, Node, Row, Sequence
+from im2latex_fairseq.latex.tree import Environment, Fenced, Group, Leaf, Node, Row, Sequence
 from im2latex_fairseq.latex.writer import OPEN_CELLS, without_outer_braces
 
 _FENCES = {
@@ -100,15 +100,17 @@ def equation_array(rows: list[Row]) -> Environment:
 def join_rows(rows: list[Row], *, ends_with_row_end: bool) -> Sequence:
     r"""A formula of several rows without an environment, as files of display formulas have them.
 
-    Without alignment marks the line ends go, since TeX draws nothing for them in a display; one at the very
-    end becomes ``\,`` as in the benchmark. With marks the rows are what stood in ``align`` (one mark a row)
+    Without alignment marks a line end is ``{ }``, as LaTeX has it in a display; one at the very end becomes
+    ``\,`` as in the benchmark. With marks the rows are what stood in ``align`` (one mark a row)
     or ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
     """
     while len(rows) > 1 and all(not cell for cell in rows[-1].cells):
         rows.pop()
     marks = max(len(row.cells) for row in rows) - 1
     if marks == 0:
-        nodes = [node for row in rows for node in row.cells[0]]
+        nodes = list(rows[0].cells[0])
+        for row in rows[1:]:
+            nodes += [Group([]), *row.cells[0]]
         return [*nodes, Leaf(r"\,")] if ends_with_row_end else nodes
     if len(rows) == 1:
         return [node for cell in rows[0].cells for node in cell]

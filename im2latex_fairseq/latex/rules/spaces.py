@@ -33,9 +33,12 @@ def _in_mu(node: Command) -> bool:
     return isinstance(argument, Raw) and argument.tokens[-2:] == ["m", "u"]
 
 
-def drop_line_ends(sequence: Sequence) -> Sequence:
-    r"""Drop line ends where no row can end: TeX draws nothing for them (the benchmark writes ``\,``)."""
-    return [node for node in sequence if not (isinstance(node, Leaf) and node.text in ROW_ENDS)]
+def line_ends_to_empty_groups(sequence: Sequence) -> Sequence:
+    r"""A line end where no row can end is ``{ }``: that is what LaTeX makes of it in a display.
+
+    The benchmark writes ``\,``, which is wider. The empty group counts as an atom between relations.
+    """
+    return [Group([]) if isinstance(node, Leaf) and node.text in ROW_ENDS else node for node in sequence]
 
 
 def open_wrappers(sequence: Sequence) -> Sequence:

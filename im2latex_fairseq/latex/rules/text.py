@@ -81,11 +81,15 @@ def text_to_roman(sequence: Sequence) -> Sequence:
     for node in sequence:
         if isinstance(node, Text) and node.name in TEXT_FONTS and not node.prefix:
             pieces = _convert(node.children, TEXT_FONTS[node.name])
-            alone = len(pieces) == 1 and (len(sequence) == 1 or isinstance(pieces[0], (Command, Group)))
+            alone = len(pieces) == 1 and (isinstance(pieces[0], Group) or _is_run(pieces[0]))
             out += pieces if alone else [Group(pieces)]
         else:
             out.append(node)
     return out
+
+
+def _is_run(node: Node) -> bool:
+    return isinstance(node, Command) and node.name in TEXT_FONTS.values()
 
 
 def _convert(children: Sequence, font: str) -> Sequence:
@@ -98,7 +102,7 @@ def _convert(children: Sequence, font: str) -> Sequence:
         if run:
             blank = all(isinstance(node, Leaf) and node.text in ("~", "\\") for node in run)
             if not blank or len(children) == len(run):
-                pieces.append(Command(font, [Group(list(run))]))
+                pieces.append(Command(font, [Group(_without_math_spaces(run))]))
             else:
                 pieces.extend(run)
             run.clear()
@@ -118,8 +122,6 @@ def _convert(children: Sequence, font: str) -> Sequence:
             pieces.append(Leaf(_SIZES[child.text]))
         elif isinstance(child, Leaf) and child.text in _OTHER_SIZES:
             continue
-        elif isinstance(child, Leaf) and child.text in _SPACED:
-            run.append(Group([child]))
         elif isinstance(child, Leaf) and child.text == "'":
             _add_prime(run)
         elif isinstance(child, Group) and _has_size(child.children):
@@ -133,6 +135,16 @@ def _convert(children: Sequence, font: str) -> Sequence:
     if not pieces:
         pieces.append(Command(font, [Group([])]))
     return _with_accents(pieces)
+
+
+def _without_math_spaces(run: Sequence) -> Sequence:
+    """Braces around the characters inside a run that mathematics would set space around."""
+    return [
+        Group([node])
+        if 0 < index < len(run) - 1 and isinstance(node, Leaf) and node.text in _SPACED
+        else node
+        for index, node in enumerate(run)
+    ]
 
 
 def _add_prime(run: Sequence) -> None:
@@ -169,13 +181,11 @@ def _grouped(group: Group, font: str) -> Group:
         return Group(_convert(group.children, font))
     run: Sequence = []
     for child in group.children:
-        if isinstance(child, Leaf) and child.text in _SPACED and len(group.children) > 1:
-            run.append(Group([child]))
-        elif isinstance(child, Leaf) and child.text == "'":
+        if isinstance(child, Leaf) and child.text == "'":
             _add_prime(run)
         else:
             run.append(_grouped(child, font) if isinstance(child, Group) else child)
-    return Group(run)
+    return Group(_without_math_spaces(run))
 
 
 def _with_accents(pieces: Sequence) -> Sequence:
