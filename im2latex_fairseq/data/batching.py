@@ -84,12 +84,15 @@ def make_batches(
             )
         new_rows, new_columns = max(rows, cells[index, 0]), max(columns, cells[index, 1])
         new_length = max(length, lengths[index])
-        count = len(current) + 1
-        padded = count * new_rows * new_columns
-        too_costly = max_cost is not None and padded + count * new_length > max_cost
-        too_many = max_samples is not None and count > max_samples
         new_own = own_cells + cells[index, 0] * cells[index, 1]
-        if current and (too_costly or too_many or padded - new_own > max_waste * padded):
+        while current:
+            count = len(current) + 1
+            padded = count * new_rows * new_columns
+            too_costly = max_cost is not None and padded + count * new_length > max_cost
+            too_many = max_samples is not None and count > max_samples
+            if not (too_costly or too_many or padded - new_own > max_waste * padded):
+                break
+            # What is cut off to leave a multiple begins the next batch, if it suits this sample.
             kept = len(current) - len(current) % multiple if len(current) > multiple else len(current)
             batches.append(np.array(current[:kept], dtype=np.int64))
             current = current[kept:]

@@ -39,7 +39,7 @@ def test_something_else_than_an_encoder_is_refused() -> None:
 
 def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(
-        ValueError, match="no image encoder 'resnet50'; registered are: .*gated_grid, plain_cnn"
+        ValueError, match=r"no image encoder 'resnet50'; registered are: .*gated_grid, plain_cnn"
     ):
         image_encoder_class("resnet50")
 
