@@ -12,6 +12,8 @@ from fairseq.data import Dictionary
 from fairseq.models import FairseqIncrementalDecoder
 from torch import nn
 
+from im2latex_fairseq.models.positional_encoding import sinusoid_1d
+
 IncrementalState = dict[str, dict[str, torch.Tensor | None]]
 
 
@@ -36,6 +38,9 @@ class GatedConvDecoderLayer(nn.Module):
         self.query = nn.Linear(embed_dim, embed_dim)
         self.output = nn.Linear(embed_dim, embed_dim)
         self.dropout = nn.Dropout(dropout)
+        # Queries and keys of unit variance: attention is not flat at the start.
+        nn.init.xavier_uniform_(self.query.weight)
+        nn.init.zeros_(self.query.bias)
 
     def forward(
         self,
@@ -137,7 +142,10 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
         self.dropout = nn.Dropout(dropout)
         nn.init.normal_(self.embed_tokens.weight, std=embed_dim**-0.5)
         nn.init.zeros_(self.embed_tokens.weight[dictionary.pad()])
-        nn.init.normal_(self.embed_positions.weight, std=0.1)
+        # Learned, but beginning as a sinusoid of the strength of the tokens: how far the formula has come
+        # is then the first thing that queries know, and looking further right with it is quickly learned.
+        with torch.no_grad():
+            self.embed_positions.weight.copy_(sinusoid_1d(max_positions, embed_dim))
 
     def forward(
         self,

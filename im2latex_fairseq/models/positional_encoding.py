@@ -1,4 +1,4 @@
-"""Two-dimensional sinusoidal encoding of the feature grid."""
+"""Sinusoidal encodings: of the cells of the feature grid, and of the positions of the target."""
 
 from __future__ import annotations
 
@@ -35,6 +35,24 @@ def sinusoid_2d(height: int, width: int, channels: int, device: torch.device | N
     row_part = torch.cat([rows.sin(), rows.cos()], dim=1).t()[:, :, None].expand(-1, height, width)
     column_part = torch.cat([columns.sin(), columns.cos()], dim=1).t()[:, None, :].expand(-1, height, width)
     return torch.cat([row_part, column_part], dim=0)
+
+
+def sinusoid_1d(length: int, channels: int) -> torch.Tensor:
+    """Sines in the first half of the channels and cosines in the second, with the wavelengths of `sinusoid_2d`.
+
+    Args:
+        length: Positions, T.
+        channels: C, even.
+
+    Returns:
+        (T, C) float32 in [-1, 1].
+    """
+    if channels % 2:
+        raise ValueError(f"a 1-D sinusoid needs an even number of channels, got {channels}")
+    half = channels // 2
+    frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(1000.0) / max(half - 1, 1)))
+    angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 class PositionalEncoding2d(nn.Module):

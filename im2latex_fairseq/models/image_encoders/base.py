@@ -118,6 +118,9 @@ class ImageEncoder(FairseqEncoder):
         self.output_dropout = nn.Dropout(dropout)
         self.key_projection = nn.Linear(feature_channels, embed_dim)
         self.value_projection = nn.Linear(feature_channels, embed_dim)
+        for projection in (self.key_projection, self.value_projection):
+            nn.init.xavier_uniform_(projection.weight)
+            nn.init.zeros_(projection.bias)
         if decoder_contract == "fconv":
             self.key_norm = nn.LayerNorm(embed_dim, elementwise_affine=False)
             self.key_scale = nn.Parameter(torch.tensor(self.KEY_SCALE / math.sqrt(embed_dim)))
