@@ -138,7 +138,7 @@ def _parse_row(line: str) -> ManifestEntry:
             f"{len(fields)} tab-separated columns, expected {len(COLUMNS)} ({', '.join(COLUMNS)})"
         )
     numbers: list[int] = []
-    for name, field in zip(COLUMNS[1:4], fields[1:4]):
+    for name, field in zip(COLUMNS[1:4], fields[1:4], strict=True):
         if not (field.isascii() and field.isdigit()):
             raise ManifestError(f"{name} is {field!r}, expected a whole number")
         numbers.append(int(field))

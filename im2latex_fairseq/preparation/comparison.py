@@ -9,7 +9,8 @@ from collections.abc import Sequence
 _FONTS = frozenset(
     r"""\rm \bf \it \cal \sf \tt \sl \sc \em \mit \mathrm \mathbf \mathit \mathcal \mathsf \mathtt \mathbb \mathfrak
     \mathscr \mathnormal \boldsymbol \bm \pmb \boldmath \unboldmath \frak \Bbb \textrm \textbf \textit \textsf
-    \texttt \textnormal \textup \textsl \emph \text \mbox \hbox \fbox \operatorname \operatorname* \operatornamewithlimits
+    \texttt \textnormal \textup \textsl \emph \text \mbox \hbox \fbox \operatorname \operatorname*
+    \operatornamewithlimits
     \mathop \mathrel \mathbin \mathord \mathopen \mathclose \mathpunct \mathinner \ensuremath \mathstrut \strut
     \rmfamily \bfseries \itshape \protect \relax \vcenter""".split()
 )

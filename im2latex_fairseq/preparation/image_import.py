@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import load_image
@@ -165,9 +165,9 @@ def _refuse_repeated_ids(items: Sequence[_Item]) -> list[_Item]:
     source_of: dict[str, str] = {}
     result: list[_Item] = []
     for item in items:
-        first = source_of.setdefault(item.id, item.source)
-        if first is not item.source and item.reject is None:
+        if item.reject is None and source_of.setdefault(item.id, item.source) is not item.source:
+            first = source_of[item.id]
             reject = Reject(item.id, "duplicate_id", f"already listed in {first}", item.formula, item.source)
-            item = _Item(item.id, item.image, item.formula, item.source, reject)
+            item = replace(item, reject=reject)
         result.append(item)
     return result

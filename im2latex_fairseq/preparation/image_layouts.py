@@ -114,7 +114,7 @@ def read_parallel_lists(
     name = Path(images).name
     return [
         PairSource(image.strip(), text, f"{name}:{number}")
-        for number, (image, text) in enumerate(zip(names, texts), start=1)
+        for number, (image, text) in enumerate(zip(names, texts, strict=True), start=1)
     ]
 
 

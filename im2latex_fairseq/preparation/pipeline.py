@@ -28,7 +28,7 @@ from im2latex_fairseq.preparation.image_layouts import (
 )
 from im2latex_fairseq.preparation.normalization import NormalizationSettings, normalize_file
 from im2latex_fairseq.preparation.prepared_set import PreparedSet
-from im2latex_fairseq.preparation.recipe import ImagesEntry, Recipe, RecipeError, RenderingsEntry, SplitEntry
+from im2latex_fairseq.preparation.recipe import ImagesEntry, Recipe, RenderingsEntry, SplitEntry
 from im2latex_fairseq.preparation.rendering import parse_looks, render_set
 from im2latex_fairseq.preparation.report import StepReport, read_finished_report, write_report
 from im2latex_fairseq.preparation.selection import (
@@ -103,22 +103,14 @@ class PreparationRun:
                 processes=self._processes,
             )
             self._record(f"normalize {formulas.name}", report)
-        # Splits that no other one must repeat come first: the renderings leave their formulas out.
-        evaluation = {name for split in recipe.splits for name in split.not_in}
-        for split in recipe.splits:
-            if split.name in evaluation:
-                if any(source in {r.name for r in recipe.renderings} for source in split.sources):
-                    raise RecipeError(
-                        f"[[splits]] {split.name!r} is in a not_in and made of renderings; only splits of existing "
-                        "images can be kept out of others. Split a rendered set by preprocess/split_pairs.py instead"
-                    )
-                self._make_split(split)
         taken: dict[str, str] = {}
-        for rendering in recipe.renderings:
-            self._render(rendering, taken)
+        rendered: set[str] = set()
         for split in recipe.splits:
-            if split.name not in evaluation:
-                self._make_split(split)
+            for rendering in recipe.renderings:
+                if rendering.name in split.sources and rendering.name not in rendered:
+                    self._render(rendering, taken)
+                    rendered.add(rendering.name)
+            self._make_split(split)
         self._make_dictionary()
         write_json_atomically(self._output / "preparation.json", recipe.preparation.to_dict())
         write_json_atomically(

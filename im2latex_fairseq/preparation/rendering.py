@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from im2latex_fairseq.images import mathtext_renderer, renderer
+from im2latex_fairseq.images import renderer
 from im2latex_fairseq.images.errors import ImageError
-from im2latex_fairseq.images.renderer import RenderSettings
+from im2latex_fairseq.images.renderer import RenderResult, RenderSettings
 from im2latex_fairseq.images.transforms import PreparationSettings, prepare
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.tokenizer import detokenize
@@ -123,11 +123,10 @@ class _RenderShard:
                     texts[index] = detokenize(items[index].formula.split())
                 except LatexError as error:
                     results[index] = _reject(items[index], error.reason, str(error))
-            render = renderer if self.engine == "tex" else mathtext_renderer
-            rendered = render.render_formulas(
+            rendered = _engine(self.engine)(
                 list(texts.values()), look.settings, timeout_s=self.timeout_s, batch_size=self.batch_size
             )
-            for index, result in zip(texts, rendered):
+            for index, result in zip(texts, rendered, strict=True):
                 item = items[index]
                 if result.image is None:
                     assert result.error is not None
@@ -219,6 +218,15 @@ def choose_looks(id: str, looks: Sequence[Look], copies: int, seed: int) -> list
         left.remove(look)
         chosen.append(look)
     return chosen
+
+
+def _engine(name: str) -> Callable[..., list[RenderResult]]:
+    if name == "tex":
+        return renderer.render_formulas
+    # Here, not above: matplotlib takes a second to load, and who has TeX has no need of it.
+    from im2latex_fairseq.images import mathtext_renderer
+
+    return mathtext_renderer.render_formulas
 
 
 def _describe(rows: Sequence[FormulaRow], looks: Sequence[Look], copies: int, engine: str) -> dict[str, Any]:

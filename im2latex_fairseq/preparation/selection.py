@@ -17,10 +17,12 @@ class HasFormula(Protocol):
     """A row of a formula table or of a manifest."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Its name in the table or manifest."""
 
     @property
-    def formula(self) -> str: ...
+    def formula(self) -> str:
+        """Tokens joined by single spaces."""
 
 
 Row = TypeVar("Row", bound=HasFormula)

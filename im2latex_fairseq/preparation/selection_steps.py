@@ -184,7 +184,7 @@ def split_rows_at_random(
     for name, output in outputs.items():
         others = {
             index: Reject(row.id, "in_other_part", part_of_key[key], row.formula)
-            for index, (row, key) in enumerate(zip(rows, key_of_row))
+            for index, (row, key) in enumerate(zip(rows, key_of_row, strict=True))
             if part_of_key[key] != name
         }
         identity = fingerprint("split", rows, name, dict(shares), seed)

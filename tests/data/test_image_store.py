@@ -100,9 +100,13 @@ def test_writer_must_be_open(tmp_path):
 
 
 def test_an_exception_leaves_nothing_behind(tmp_path):
-    with pytest.raises(RuntimeError, match="stop"), ImageStoreWriter(tmp_path / "s.images") as writer:
-        writer.add(np.zeros((2, 2), np.uint8))
-        raise RuntimeError("stop")
+    def fail() -> None:
+        with ImageStoreWriter(tmp_path / "s.images") as writer:
+            writer.add(np.zeros((2, 2), np.uint8))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -30,7 +30,7 @@ def test_the_official_list_is_latin_1(tmp_path):
     path = tmp_path / "f.lst"
     path.write_bytes(b"ok\n\\mbox{f\xfcr}\n")
     assert read_formula_lines(path, "latin-1") == ["ok", "\\mbox{für}"]
-    with pytest.raises(FormulaTableError, match="line 2: not utf-8.*latin-1"):
+    with pytest.raises(FormulaTableError, match=r"line 2: not utf-8.*latin-1"):
         read_formula_lines(path)
     with pytest.raises(FormulaTableError, match="no encoding is called 'klingon'"):
         read_formula_lines(path, "klingon")

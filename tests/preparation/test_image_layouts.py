@@ -66,13 +66,13 @@ def test_a_formula_behind_the_end_is_marked_not_guessed(tmp_path):
 @pytest.mark.parametrize("row", ["one aaa basic", "1", "1 a b c", "-1 aaa basic"])
 def test_bad_release_rows(tmp_path, row):
     files = ImageFiles(make_release(tmp_path / "r", f"0 aaa basic\n{row}\n"))
-    with pytest.raises(LayoutError, match="im2latex_train.lst, line 2"):
+    with pytest.raises(LayoutError, match=r"im2latex_train\.lst, line 2"):
         read_release_layout(files, "train")
 
 
 def test_missing_split(tmp_path):
     files = ImageFiles(make_release(tmp_path / "r", ""))
-    with pytest.raises(LayoutError, match="no im2latex_test.lst"):
+    with pytest.raises(LayoutError, match=r"no im2latex_test\.lst"):
         read_release_layout(files, "test")
 
 

@@ -45,7 +45,7 @@ def test_each_formula_becomes_a_picture_or_a_reject_with_a_reason(tmp_path, fake
     assert (report.read, report.kept) == (4, 2)
     assert dict(report.dropped) == {"render_undefined_control_sequence": 1, "image_blank": 1}
     assert [e.id for e in PreparedSet(tmp_path / "set").entries] == ["f-0/one", "f-3/one"]
-    assert [r.detail for r in read_rejects(rejects_path(tmp_path / "set"))][0] == r"\bad"
+    assert read_rejects(rejects_path(tmp_path / "set"))[0].detail == r"\bad"
 
 
 def test_copies_are_drawn_in_different_looks(tmp_path, fake_tex):
