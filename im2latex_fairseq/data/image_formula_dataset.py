@@ -31,6 +31,8 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         sizes_px: (height, width) of each image, (N, 2) integers.
         dictionary: Of the target tokens.
         formulas: Space-joined tokens of each image, or None for inference.
+        names: What messages call each sample, such as its id in the manifest; its index if None.
+        numbers: The `id` of each sample in a batch; its index if None.
         augmentation: Applied to each image with a generator seeded by (seed, epoch, index), or None.
         shuffle: Mix samples of like shape anew in each epoch.
         seed: Of shuffling and augmentation.
@@ -46,6 +48,8 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         dictionary: Dictionary,
         formulas: Sequence[str] | None = None,
         *,
+        names: Sequence[str] | None = None,
+        numbers: Sequence[int] | None = None,
         augmentation: Augmentation | None = None,
         shuffle: bool = False,
         seed: int = 1,
@@ -54,11 +58,17 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         counts = {"images": len(images), "sizes": len(sizes_px)}
         if formulas is not None:
             counts["formulas"] = len(formulas)
+        if names is not None:
+            counts["names"] = len(names)
+        if numbers is not None:
+            counts["numbers"] = len(numbers)
         if len(set(counts.values())) != 1:
-            raise ValueError(f"as many images as sizes and formulas are needed, got {counts}")
+            raise ValueError(f"as many images as sizes, formulas, names and numbers are needed, got {counts}")
         self.images = images
         self.image_sizes = np.asarray(sizes_px, dtype=np.int64).reshape(-1, 2)
         self.dictionary = dictionary
+        self.names = names if names is not None else range(len(images))
+        self.numbers = numbers if numbers is not None else range(len(images))
         self.augmentation = augmentation
         self.shuffle = shuffle
         self.seed = seed
@@ -81,7 +91,7 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
             # The same picture in the same epoch is distorted in the same way, whichever worker reads it.
             image = self.augmentation(image, np.random.default_rng((self.seed, self.epoch, index)))
         target = None if self.targets is None else self.targets[index]
-        return {"id": index, "image": to_tensor(image), "target": target}
+        return {"id": self.numbers[index], "image": to_tensor(image), "target": target}
 
     def collater(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
         """Pad pairs to a batch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ def load_preparation(folder: Path) -> PreparationSettings:
 def available_splits(folder: Path) -> list[str]:
     """The splits that have both a manifest and a store, sorted."""
     return sorted(path.stem for path in folder.glob("*.tsv") if path.with_suffix(".images").is_file())
+
+
+def parts_of_split(folder: Path, split: str) -> list[str]:
+    """The names under which fairseq's users keep the parts of a split: `valid`, then `valid1`, `valid2`, ..."""
+    numbered = (f"{split}{number}" for number in count(1))
+    return [split, *takewhile(lambda name: (folder / f"{name}.tsv").is_file(), numbered)]
 
 
 def load_prepared_split(folder: Path, split: str, preparation: PreparationSettings) -> PreparedSplit:

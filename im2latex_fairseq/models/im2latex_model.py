@@ -12,6 +12,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.models import FairseqEncoderDecoderModel
 from omegaconf import II
 
+from im2latex_fairseq.models.hub_interface import Im2LatexHubInterface, load_hub_interface
 from im2latex_fairseq.models.image_encoders import ImageEncoder, build_image_encoder
 
 
@@ -75,6 +76,30 @@ class Im2LatexModel(FairseqEncoderDecoderModel):  # type: ignore[misc]
     def build_decoder(cls, config: Any, task: Any, encoder: ImageEncoder) -> torch.nn.Module:
         """Build the decoder for an encoder."""
         raise NotImplementedError
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_name_or_path: Any,
+        checkpoint_file: str = "model.pt",
+        data_name_or_path: Any = None,
+        **kwargs: Any,
+    ) -> Im2LatexHubInterface:
+        """Load a trained model; its `predict` reads pictures.
+
+        Args:
+            model_name_or_path: Folder of the checkpoint, or the checkpoint itself.
+            checkpoint_file: Its name in the folder; several, separated by colons, make an ensemble.
+            data_name_or_path: Folder of prepared data to check dictionary and preparation against; None
+                takes both from the checkpoint, so that no data are needed.
+            **kwargs: Options that replace the checkpoint's, such as `image_scale=0.5`, and `user_dir` for
+                models with an encoder of one's own.
+
+        Raises:
+            FileNotFoundError: There is no such checkpoint; the message lists those there are.
+            ValueError: It is of another task, or the data folder isn't what it was trained with.
+        """
+        return load_hub_interface(model_name_or_path, checkpoint_file, data_name_or_path, **kwargs)
 
     def max_positions(self) -> tuple[int, int]:
         """Limits of source and target; the task states them in the same order."""

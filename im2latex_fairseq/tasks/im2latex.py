@@ -1,12 +1,11 @@
 """The fairseq task `im2latex`: prepared pictures of formulas to LaTeX tokens."""
 
-# No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
+from __future__ import annotations
 
 import argparse
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,62 +14,21 @@ import numpy as np
 import torch
 from fairseq import utils
 from fairseq.data import Dictionary
-from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
-from omegaconf import II, MISSING
+from torch.utils.data import ConcatDataset
 
 from im2latex_fairseq.data.image_formula_dataset import ImageFormulaDataset
-from im2latex_fairseq.data.prepared_split import load_preparation, load_prepared_split
+from im2latex_fairseq.data.prepared_split import load_preparation, load_prepared_split, parts_of_split
 from im2latex_fairseq.images.augment import AugmentSettings, augment
-from im2latex_fairseq.images.loader import load_image
+from im2latex_fairseq.images.errors import ImageError
+from im2latex_fairseq.images.loader import ImageSource, load_image
 from im2latex_fairseq.images.transforms import PreparationSettings, prepare, to_tensor
+from im2latex_fairseq.latex.formatter import format_tokens
+from im2latex_fairseq.tasks.im2latex_config import Im2LatexConfig
+from im2latex_fairseq.tasks.task_state import dictionary_difference, load_target_dictionary, read_task_state
 from im2latex_fairseq.tasks.validation_metrics import generation_statistics, log_scores, token_statistics
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Im2LatexConfig(FairseqDataclass):
-    """Options of the task; each is a flag of fairseq's command lines and a key of a hydra yaml."""
-
-    data: str = field(
-        default=MISSING,
-        metadata={
-            "help": "folder of prepared data: dict.txt, preparation.json, SPLIT.tsv and SPLIT.images; "
-            "several, separated by colons, are read in turn, one an epoch"
-        },
-    )
-    augment: str = field(
-        default="none",
-        metadata={
-            "help": "distortion of train images: none, light, standard, heavy, or settings such as "
-            "'rotation=2,blur=0.3'"
-        },
-    )
-    max_target_positions: int = field(default=512, metadata={"help": "longest formula, in tokens with eos"})
-    bf16_autocast: bool = field(
-        default=False,
-        metadata={"help": "compute in bfloat16 where that is safe, with float32 weights, on CPU and GPU"},
-    )
-    eval_generate: bool = field(
-        default=False,
-        metadata={"help": "in validation, also decode greedily and log bleu, edit_accuracy and exact_match"},
-    )
-    eval_generate_samples: int = field(
-        default=200,
-        metadata={"help": "how many samples, evenly spread over the split, --eval-generate decodes"},
-    )
-    eval_generate_max_len: int = field(
-        default=200, metadata={"help": "longest output of --eval-generate, in tokens"}
-    )
-    image_scale: float = field(
-        default=1.0,
-        metadata={
-            "help": "factor that brings the pictures of fairseq-interactive to the size of the train data"
-        },
-    )
-    seed: int = II("common.seed")
-    train_subset: str = II("dataset.train_subset")
 
 
 @register_task("im2latex", dataclass=Im2LatexConfig)
@@ -93,16 +51,27 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         self.dictionary = dictionary
         self.preparation = preparation
         self._generator: Any = None
+        self._unreadable_pictures = 0
 
     @classmethod
-    def setup_task(cls, cfg: Im2LatexConfig, **kwargs: Any) -> "Im2LatexTask":
-        """Read the dictionary and the preparation settings of the data folder.
+    def setup_task(cls, cfg: Im2LatexConfig, **kwargs: Any) -> Im2LatexTask:
+        """Read the dictionary and the preparation settings of the data folder, or of a checkpoint.
+
+        Args:
+            cfg: The options.
+            **kwargs: `from_checkpoint`, set by fairseq where the options are those of a checkpoint, for
+                inference: nothing is augmented then. `task_state`, what `state_dict` returned: no data
+                folder is needed then.
 
         Raises:
             FileNotFoundError: One of them is missing; the message says what makes it.
             ValueError: One of them is malformed, or `--augment` is.
         """
         AugmentSettings.from_string(cfg.augment)  # a wrong option is told before anything is loaded
+        if kwargs.get("from_checkpoint"):
+            cfg.augment = "none"
+        if kwargs.get("task_state") is not None:
+            return cls(cfg, *read_task_state(kwargs["task_state"]))
         folder = Path(utils.split_paths(cfg.data)[0])
         dictionary = load_target_dictionary(folder / "dict.txt")
         logger.info("dictionary: %d types", len(dictionary))
@@ -113,6 +82,13 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
     def load_dataset(self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any) -> None:
         """Load a split: `train`, `valid`, `test`, or any other name that the data folder has.
 
+        Args:
+            split: Its name.
+            epoch: Of several data folders, the train data of epoch N are in the Nth, in turn.
+            combine: Join `valid` with `valid1`, `valid2`, ... (`--combine-valid-subsets`; fairseq always
+                sets it for train data).
+            **kwargs: What fairseq passes beside, not used.
+
         Raises:
             FileNotFoundError: The folder has no such split; the message lists those it has.
             ValueError: Manifest, store and preparation settings don't fit each other.
@@ -120,23 +96,26 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         folders = utils.split_paths(self.cfg.data)
         is_train = split == self.cfg.train_subset
         folder = Path(folders[(epoch - 1) % len(folders)] if is_train else folders[0])
-        prepared = load_prepared_split(folder, split, self.preparation)
-        formulas = [entry.formula for entry in prepared.entries]
+        names = parts_of_split(folder, split) if combine else [split]
+        parts = [load_prepared_split(folder, name, self.preparation) for name in names]
+        entries = [entry for part in parts for entry in part.entries]
+        formulas = [entry.formula for entry in entries]
         self._report_unknown_tokens(folder / f"{split}.tsv", formulas)
         settings = AugmentSettings.from_string(self.cfg.augment)
         augmentation = None
-        if is_train and settings is not None:
+        if is_train and settings != AugmentSettings():
             augmentation = partial(_augment, settings=settings)
         self.datasets[split] = ImageFormulaDataset(
-            prepared.images,
-            np.array([(entry.height, entry.width) for entry in prepared.entries]),
+            parts[0].images if len(parts) == 1 else ConcatDataset([part.images for part in parts]),
+            np.array([(entry.height, entry.width) for entry in entries]),
             self.dictionary,
             formulas,
+            names=[entry.id for entry in entries],
             augmentation=augmentation,
             shuffle=is_train,
             seed=self.cfg.seed,
         )
-        logger.info("%s: %d pairs of %s", split, len(formulas), folder)
+        logger.info("%s: %d pairs of %s", " + ".join(names), len(entries), folder)
 
     def _report_unknown_tokens(self, manifest: Path, formulas: Sequence[str]) -> None:
         unknown: Counter[str] = Counter()
@@ -153,31 +132,92 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
                 examples,
             )
 
-    def get_interactive_tokens_and_lengths(
-        self, lines: Sequence[str], encode_fn: Callable[[str], str]
-    ) -> tuple[list[torch.Tensor], list[tuple[int, int]]]:
-        """Read the pictures whose paths `fairseq-interactive` is fed, one a line.
-
-        Returns:
-            Tensors (1, H, W), and their (height, width).
+    def filter_indices_by_size(
+        self,
+        indices: np.ndarray,
+        dataset: ImageFormulaDataset,
+        max_positions: tuple[int, int] | None = None,
+        ignore_invalid_inputs: bool = False,
+    ) -> np.ndarray:
+        """Leave out formulas that are longer than the limit, and say which.
 
         Raises:
-            ImageError: A picture can't be read; the message names it.
+            ValueError: There are some, and `ignore_invalid_inputs` isn't set: fairseq sets it for train data.
         """
-        images = [
-            to_tensor(prepare(load_image(line.strip()), self.preparation, scale=self.cfg.image_scale))
-            for line in lines
-        ]
-        return images, [(image.shape[1], image.shape[2]) for image in images]
+        limit = self.cfg.max_target_positions if max_positions is None else max_positions[1]
+        lengths = dataset.target_lengths[indices]
+        too_long = indices[lengths > limit]
+        if len(too_long) == 0:
+            return indices
+        examples = ", ".join(f"{dataset.names[i]} ({dataset.target_lengths[i]})" for i in too_long[:5])
+        found = (
+            f"{len(too_long)} of {len(indices)} formulas have more than {limit} tokens, the end counted, "
+            f"the limit of --max-target-positions: {examples}{', ...' if len(too_long) > 5 else ''}"
+        )
+        if not ignore_invalid_inputs:
+            raise ValueError(f"{found}; raise it, or skip them with --skip-invalid-size-inputs-valid-test")
+        logger.warning("skipped: %s", found)
+        return indices[lengths <= limit]
+
+    def read_picture(self, source: ImageSource, scale: float | None = None) -> torch.Tensor:
+        """Load and prepare a picture as the train data were: (1, H, W) float32, 0 = paper.
+
+        Args:
+            source: A path, bytes, an open file, a PIL image or an array; see `load_image`.
+            scale: Factor that brings it to the size of the train data; `--image-scale` if None.
+
+        Raises:
+            ImageError: It can't be read or holds no formula; the message names it.
+        """
+        image = load_image(source)
+        try:
+            prepared = prepare(
+                image, self.preparation, scale=self.cfg.image_scale if scale is None else scale
+            )
+        except ImageError as error:
+            if isinstance(source, (str, Path)):
+                raise ImageError(f"{source}: {error}", reason=error.reason) from error
+            raise
+        return to_tensor(prepared)
+
+    def get_interactive_tokens_and_lengths(
+        self, lines: Sequence[str], encode_fn: Callable[[str], str]
+    ) -> tuple[list[torch.Tensor | None], list[tuple[int, int]]]:
+        """Read the pictures whose paths `fairseq-interactive` is fed, one a line.
+
+        A picture that can't be read is logged, with how many there were so far, and has no output line.
+
+        Returns:
+            Tensors (1, H, W), and their (height, width); None and (0, 0) for those that can't be read.
+        """
+        images: list[torch.Tensor | None] = []
+        for line in lines:
+            try:
+                images.append(self.read_picture(line.strip()))
+            except ImageError as error:
+                self._unreadable_pictures += 1
+                logger.error("skipped (%d so far): %s", self._unreadable_pictures, error)
+                images.append(None)
+        return images, [(0, 0) if i is None else (i.shape[1], i.shape[2]) for i in images]
 
     def build_dataset_for_inference(
-        self, src_tokens: list[torch.Tensor], src_lengths: list[tuple[int, int]], **kwargs: Any
+        self, src_tokens: Sequence[torch.Tensor | None], src_lengths: Sequence[tuple[int, int]], **kwargs: Any
     ) -> ImageFormulaDataset:
-        """A dataset of pictures without formulas: tensors (1, H, W), 0 = paper."""
-        arrays = [(255 - image[0].mul(255).round()).to(torch.uint8).numpy() for image in src_tokens]
-        return ImageFormulaDataset(
-            arrays, np.array([a.shape for a in arrays]).reshape(-1, 2), self.dictionary
-        )
+        """A dataset of pictures without formulas.
+
+        Args:
+            src_tokens: Tensors (1, H, W), 0 = paper; None is left out, and the others keep their numbers.
+            src_lengths: Not needed: the tensors have their sizes.
+            **kwargs: What fairseq passes beside, not used.
+        """
+        kept = [number for number, image in enumerate(src_tokens) if image is not None]
+        arrays = [
+            (255 - image[0].mul(255).round()).to(torch.uint8).numpy()
+            for image in src_tokens
+            if image is not None
+        ]
+        sizes = np.array([a.shape for a in arrays], dtype=np.int64).reshape(-1, 2)
+        return ImageFormulaDataset(arrays, sizes, self.dictionary, numbers=kept)
 
     def max_positions(self) -> tuple[int, int]:
         """(source, target): pictures have no limit, formulas `--max-target-positions`."""
@@ -275,6 +315,11 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
             if id_ not in special
         ]
 
+    @staticmethod
+    def latex_of(tokens: Sequence[str]) -> str:
+        """Tokens to LaTeX as a person would write it."""
+        return format_tokens(tokens)
+
     def inference_step(
         self, generator: Any, models: Any, sample: Any, prefix_tokens: Any = None, constraints: Any = None
     ) -> Any:
@@ -293,6 +338,14 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         """What a checkpoint keeps of the task: plain values only, since it is loaded in torch's safe mode."""
         return {"preparation": self.preparation.to_dict(), "dictionary": list(self.dictionary.symbols)}
 
+    def get_checkpoint_dict(self) -> dict[str, Any]:
+        """What fairseq keeps for `set_checkpoint_dict`."""
+        return {type(self).__name__: self.state_dict()}
+
+    def set_checkpoint_dict(self, state_dict: dict[str, Any]) -> None:
+        """Compare when training resumes, where fairseq doesn't call `load_state_dict`."""
+        self.load_state_dict(state_dict)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Compare a checkpoint's settings with those of the data.
 
@@ -309,13 +362,13 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
                     f"(checkpoint, then data): {'; '.join(differences)}. Prepare the data with the checkpoint's "
                     "settings, or take a checkpoint of these."
                 )
-        if "dictionary" in state_dict and state_dict["dictionary"] != list(self.dictionary.symbols):
-            theirs, ours = set(state_dict["dictionary"]), set(self.dictionary.symbols)
-            raise ValueError(
-                f"the checkpoint's dictionary ({len(theirs)} types) is not that of {self.cfg.data} ({len(ours)} types): "
-                f"only in the checkpoint {_some(theirs - ours)}; only in the data {_some(ours - theirs)}; "
-                "use the dict.txt that the checkpoint was trained with"
-            )
+        if "dictionary" in state_dict:
+            difference = dictionary_difference(state_dict["dictionary"], self.dictionary.symbols)
+            if difference is not None:
+                raise ValueError(
+                    f"the checkpoint's dictionary is not that of {self.cfg.data}: {difference}; "
+                    "use the dict.txt that the checkpoint was trained with"
+                )
 
 
 class _OutputRecorder:
@@ -333,30 +386,5 @@ class _OutputRecorder:
         return getattr(self._model, name)
 
 
-def load_target_dictionary(path: Path) -> Dictionary:
-    """Read fairseq's dict.txt.
-
-    Raises:
-        FileNotFoundError: There is none.
-        ValueError: It is malformed or holds no token.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no dictionary; run preprocess/build_dictionary.py first")
-    try:
-        dictionary = Dictionary.load(str(path))
-    except (ValueError, RuntimeError, UnicodeError) as error:
-        raise ValueError(f"{path}: not a fairseq dictionary ('token count' a line): {error}") from error
-    if len(dictionary) == dictionary.nspecial:
-        raise ValueError(f"{path}: the dictionary holds no token; run preprocess/build_dictionary.py again")
-    return dictionary
-
-
 def _augment(image: np.ndarray, rng: np.random.Generator, settings: AugmentSettings) -> np.ndarray:
     return augment(image, rng, settings)
-
-
-def _some(tokens: set[str]) -> str:
-    listed = sorted(tokens)
-    return (
-        ", ".join(map(repr, listed[:5])) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
-    ) or "none"

@@ -1,0 +1,52 @@
+"""Options of the task `im2latex`."""
+
+# No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
+
+from dataclasses import dataclass, field
+
+from fairseq.dataclass import FairseqDataclass
+from omegaconf import II, MISSING
+
+
+@dataclass
+class Im2LatexConfig(FairseqDataclass):
+    """Options of the task; each is a flag of fairseq's command lines and a key of a hydra yaml."""
+
+    data: str = field(
+        default=MISSING,
+        metadata={
+            "help": "folder of prepared data: dict.txt, preparation.json, SPLIT.tsv and SPLIT.images; "
+            "several, separated by colons, are read in turn, one an epoch"
+        },
+    )
+    augment: str = field(
+        default="none",
+        metadata={
+            "help": "distortion of train images: none, light, standard, heavy, or settings such as "
+            "'rotation=2,blur=0.3'"
+        },
+    )
+    max_target_positions: int = field(default=512, metadata={"help": "longest formula, in tokens with eos"})
+    bf16_autocast: bool = field(
+        default=False,
+        metadata={"help": "compute in bfloat16 where that is safe, with float32 weights, on CPU and GPU"},
+    )
+    eval_generate: bool = field(
+        default=False,
+        metadata={"help": "in validation, also decode greedily and log bleu, edit_accuracy and exact_match"},
+    )
+    eval_generate_samples: int = field(
+        default=200,
+        metadata={"help": "how many samples, evenly spread over the split, --eval-generate decodes"},
+    )
+    eval_generate_max_len: int = field(
+        default=200, metadata={"help": "longest output of --eval-generate, in tokens"}
+    )
+    image_scale: float = field(
+        default=1.0,
+        metadata={
+            "help": "factor that brings the pictures of fairseq-interactive to the size of the train data"
+        },
+    )
+    seed: int = II("common.seed")
+    train_subset: str = II("dataset.train_subset")
