@@ -90,7 +90,7 @@ def normalize_file(
         _Chunk(number, numbered[start : start + _CHUNK], formulas.name, prefix, settings)
         for number, start in enumerate(range(0, len(numbered), _CHUNK))
     ]
-    results: list[_ChunkResult | None] = [None] * len(chunks)
+    results: dict[int, _ChunkResult] = {}
     with Progress(f"normalize {formulas.name}", len(numbered)) as progress:
         for chunk, result in run_tasks(_normalize_chunk, chunks, processes):
             results[chunk.number] = result
@@ -98,8 +98,8 @@ def normalize_file(
     rows: list[FormulaRow] = []
     rejects: list[Reject] = []
     first_of: dict[str, str] = {}
-    for result in results:
-        assert result is not None
+    for number in range(len(chunks)):
+        result = results[number]
         rejects.extend(result.rejects)
         for row in result.rows:
             if not settings.keep_duplicates and row.formula in first_of:
@@ -121,7 +121,7 @@ def normalize_file(
         details={"lines_in_file": len(lines), "lines_taken": len(numbered)},
         fingerprint=identity,
     )
-    assert report.read == sum(result.formulas for result in results if result is not None)
+    assert report.read == sum(result.formulas for result in results.values())
     write_report(output, report)
     return report
 

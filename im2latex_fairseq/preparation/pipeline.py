@@ -10,6 +10,7 @@ from pathlib import Path
 from im2latex_fairseq.data.atomic_file import write_json_atomically
 from im2latex_fairseq.preparation.dictionary import count_tokens, read_dictionary, write_dictionary
 from im2latex_fairseq.preparation.fingerprint import fingerprint
+from im2latex_fairseq.preparation.formula_extraction import ExtractionSettings, extract_sources
 from im2latex_fairseq.preparation.formula_table import (
     FormulaRow,
     Reject,
@@ -103,6 +104,16 @@ class PreparationRun:
                 processes=self._processes,
             )
             self._record(f"normalize {formulas.name}", report)
+        for source in recipe.sources:
+            extraction = ExtractionSettings(source.kinds, "split" if source.split_rows else "whole")
+            report = extract_sources(
+                self._data / source.path,
+                self._table(source.name),
+                extraction,
+                id_prefix=source.name,
+                processes=self._processes,
+            )
+            self._record(f"extract {source.name}", report)
         taken: dict[str, str] = {}
         rendered: set[str] = set()
         for split in recipe.splits:

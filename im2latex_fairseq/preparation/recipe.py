@@ -79,6 +79,23 @@ class FormulasEntry:
 
 
 @dataclass(frozen=True)
+class SourcesEntry:
+    """`[[sources]]`: LaTeX documents (.tex files, arXiv archives, folders of them) to take formulas from.
+
+    Attributes:
+        name: By which renderings ask for it; also the start of the ids.
+        path: Relative to the data folder.
+        kinds: "display", "inline".
+        split_rows: Cut multi-row displays into rows.
+    """
+
+    name: str
+    path: str
+    kinds: tuple[str, ...] = ("display", "inline")
+    split_rows: bool = False
+
+
+@dataclass(frozen=True)
 class RenderingsEntry:
     """`[[renderings]]`: pictures made from lists.
 
@@ -86,7 +103,7 @@ class RenderingsEntry:
 
     Attributes:
         name: By which splits ask for it.
-        formulas: Names of `[[formulas]]` entries.
+        formulas: Names of `[[formulas]]` and `[[sources]]` entries.
         looks: Look or preset -> weight.
         copies: Different looks a formula.
         limit: At most this many formulas, drawn at random; 0 takes all.
@@ -138,7 +155,7 @@ class Recipe:
         preparation: How pictures are prepared.
         dictionary_from: Split whose tokens make the dictionary.
         dictionary_threshold: Tokens that occur less often there are left out of the dictionary.
-        images, formulas, renderings, splits: The entries.
+        images, formulas, sources, renderings, splits: The entries.
     """
 
     path: Path
@@ -149,6 +166,7 @@ class Recipe:
     dictionary_threshold: int = 1
     images: tuple[ImagesEntry, ...] = ()
     formulas: tuple[FormulasEntry, ...] = ()
+    sources: tuple[SourcesEntry, ...] = ()
     renderings: tuple[RenderingsEntry, ...] = ()
     splits: tuple[SplitEntry, ...] = ()
 
@@ -173,7 +191,17 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise RecipeError(f"{path}: {error}") from error
 
 
-_TOP_LEVEL = ("seed", "engine", "preparation", "dictionary", "images", "formulas", "renderings", "splits")
+_TOP_LEVEL = (
+    "seed",
+    "engine",
+    "preparation",
+    "dictionary",
+    "images",
+    "formulas",
+    "sources",
+    "renderings",
+    "splits",
+)
 
 
 def _parse_recipe(path: Path, content: dict[str, Any]) -> Recipe:
@@ -191,6 +219,7 @@ def _parse_recipe(path: Path, content: dict[str, Any]) -> Recipe:
         dictionary_threshold=_typed("[dictionary]", "threshold", dictionary.get("threshold", 1), int),
         images=_entries(ImagesEntry, "images", content),
         formulas=_entries(FormulasEntry, "formulas", content),
+        sources=_entries(SourcesEntry, "sources", content),
         renderings=_entries(RenderingsEntry, "renderings", content),
         splits=_entries(SplitEntry, "splits", content),
     )
@@ -199,10 +228,14 @@ def _parse_recipe(path: Path, content: dict[str, Any]) -> Recipe:
 
 
 def _check_names(recipe: Recipe) -> None:
-    pictures = [entry.name for entry in (*recipe.images, *recipe.renderings)]
-    lists = [entry.name for entry in recipe.formulas]
+    pictures = [image.name for image in recipe.images] + [entry.name for entry in recipe.renderings]
+    lists = [formulas.name for formulas in recipe.formulas] + [source.name for source in recipe.sources]
     splits = [entry.name for entry in recipe.splits]
-    for kind, names in (("images and renderings", pictures), ("formulas", lists), ("splits", splits)):
+    for kind, names in (
+        ("images and renderings", pictures),
+        ("formulas and sources", lists),
+        ("splits", splits),
+    ):
         for name in names:
             if names.count(name) > 1:
                 raise RecipeError(f"two entries of {kind} are called {name!r}")
@@ -224,7 +257,7 @@ def _check_names(recipe: Recipe) -> None:
             if not getattr(image, key):
                 raise RecipeError(f"[[images]] {image.name!r}: layout {image.layout!r} needs {key!r}")
     for rendering in recipe.renderings:
-        _check_known(f"[[renderings]] {rendering.name!r}", rendering.formulas, lists, "formulas")
+        _check_known(f"[[renderings]] {rendering.name!r}", rendering.formulas, lists, "formulas or sources")
     if not splits:
         raise RecipeError("no [[splits]]: the recipe makes nothing")
     for split in recipe.splits:

@@ -11,6 +11,7 @@ from typing import Any
 from im2latex_fairseq.images import renderer
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.renderer import RenderResult, RenderSettings
+from im2latex_fairseq.images.tex_faces import FACES
 from im2latex_fairseq.images.transforms import PreparationSettings, prepare
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.tokenizer import detokenize
@@ -71,9 +72,9 @@ def preset_looks(name: str) -> list[Look]:
             )
             for number, face in enumerate(_OTHER_FACES)
         ]
-    if name in renderer.FACES:
+    if name in FACES:
         return [Look(name, RenderSettings(face=name))]
-    known = ", ".join(["release", "processed", "other", *renderer.FACES])
+    known = ", ".join(["release", "processed", "other", *FACES])
     raise ValueError(f"no look is called {name!r}; there are {known}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from im2latex_fairseq.data.manifest import COLUMNS as MANIFEST_COLUMNS
@@ -127,7 +127,7 @@ def select_rows(
     if finished is not None and all(path.is_file() for path in outputs):
         return finished
     refused: dict[int, Reject] = {}
-    rules = [
+    rules: list[Callable[[Sequence[HasFormula]], dict[int, Reject]]] = [
         lambda left: refuse_by_size(left, limits) if limits is not None else {},
         lambda left: refuse_known(left, known) if known else {},
         lambda left: refuse_repeated(left) if unique else {},

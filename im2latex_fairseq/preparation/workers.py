@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import threading
@@ -47,7 +48,7 @@ def run_tasks(
         try:
             while True:
                 # A short queue: pickling thousands of tasks at once would only fill memory.
-                while len(waiting) < 2 * processes and (task := next(remaining, None)) is not None:
+                for task in itertools.islice(remaining, 2 * processes - len(waiting)):
                     waiting[pool.submit(function, task)] = task
                 if not waiting:
                     return

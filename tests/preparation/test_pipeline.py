@@ -36,6 +36,10 @@ name = "notes"
 file = "notes.txt"
 split_rows = true
 macros = "macros.tex"
+[[sources]]
+name = "paper"
+path = "paper"
+kinds = ["display"]
 [[renderings]]
 name = "twice"
 formulas = ["good"]
@@ -43,7 +47,7 @@ looks = { release = 1, processed = 1 }
 copies = 2
 [[renderings]]
 name = "mixed"
-formulas = ["notes", "good"]
+formulas = ["notes", "good", "paper"]
 looks = { release = 1, other = 1 }
 [[splits]]
 name = "valid"
@@ -91,6 +95,11 @@ def data(tmp_path: Path) -> Path:
     lines = [f"a_{number % 5} b^{number}" for number in range(40)]
     (data / "good.txt").write_text("\n".join([*lines, "{x}^2", r"a_1 \once", "a" * 40, "a_{"]) + "\n")
     (data / "notes.txt").write_text("a &= b \\\\ &= \\R \\bad\nR \\in \\R\nb \\in \\R\na = a\na_1 b^1\n")
+    (data / "paper").mkdir()
+    (data / "paper" / "a.tex").write_text(
+        r"\documentclass{article}\newcommand{\half}{\frac{b}{2}}"
+        r"\begin{document}$i$ and \[ b + \half = a \]\end{document}"
+    )
     return data
 
 
@@ -133,12 +142,14 @@ def test_a_recipe_makes_a_folder_that_adds_up(tmp_path, data, drawn):
     assert reports["choose mixed"].dropped["in_earlier_rendering"] >= 41
     assert dict(reports["render mixed"].dropped) == {"render_undefined_control_sequence": 1}
 
+    assert reports["extract paper"].kept == 1
+
     train = reports["split train"]
     assert (
         train.read
         == reports["import pages"].kept + reports["render twice"].kept + reports["render mixed"].kept
     )
-    assert dict(train.dropped) == {"in_evaluation_split": 1, "too_many_tokens": 2}
+    assert dict(train.dropped) == {"in_evaluation_split": 1, "rare_token": 1, "too_many_tokens": 2}
     pairs = PreparedSet(out / "train")
     assert len(pairs) == train.kept
     known = {comparison_key(entry.formula.split()) for entry in valid.entries}

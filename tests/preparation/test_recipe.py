@@ -58,7 +58,11 @@ def test_a_recipe_is_read_with_defaults(tmp_path):
         ("seed = 3", "sed = 3", "unknown key 'sed'"),
         ('file = "formulas.txt"', "", "'file' is missing"),
         ('file = "formulas.txt"', 'file = "formulas.txt"\nencodng = "x"', "unknown key 'encodng'"),
-        ('formulas = ["list"]', 'formulas = ["lost"]', "no formulas entry is called 'lost'; there are list"),
+        (
+            'formulas = ["list"]',
+            'formulas = ["lost"]',
+            "no formulas or sources entry is called 'lost'; there are list",
+        ),
         ('formulas = ["list"]', 'formulas = "list"', "expected a list of strings"),
         ('formulas = ["list"]', "formulas = []", "names no formulas"),
         ("{ release = 1 }", '{ release = "a" }', "looks.release is 'a', expected float"),

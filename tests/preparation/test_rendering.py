@@ -7,6 +7,7 @@ import pytest
 
 from im2latex_fairseq.images import renderer
 from im2latex_fairseq.images.renderer import RenderResult, RenderSettings
+from im2latex_fairseq.images.tex_faces import FACES
 from im2latex_fairseq.preparation import rendering
 from im2latex_fairseq.preparation.formula_table import FormulaRow, read_rejects
 from im2latex_fairseq.preparation.prepared_set import PreparedSet, rejects_path
@@ -83,7 +84,7 @@ def test_presets():
     assert settings["release"] == renderer.RELEASE_FACE
     assert settings["processed"] == renderer.PROCESSED_FACE
     assert len(mix) > 6
-    for face in renderer.FACES:
+    for face in FACES:
         assert preset_looks(face)[0].settings.face == face
 
 
