@@ -49,13 +49,16 @@ def augment(
     box = outer_ink_box(image)
     if box is None or settings == AUGMENT_PRESETS["none"]:
         return image.copy()
-    drawn = _redraw(image, box, rng, settings)
+    drawn, zoom = _redraw(image, box, rng, settings)
+    # Amounts in pixels are of the size that the picture came with: one drawn small has smaller gaps to fill,
+    # and an equals sign must not turn into a minus.
+    shrunk = min(1.0, zoom)
     if _happens(rng, settings.stroke, settings.stroke_chance):
-        drawn = _change_stroke(drawn, rng.uniform(-0.5, 1.0) * settings.stroke, rng)
+        drawn = _change_stroke(drawn, rng.uniform(-0.5, 1.0) * settings.stroke * shrunk, rng)
     if _happens(rng, settings.resample, settings.resample_chance):
-        drawn = _resample(drawn, 1.0 - rng.uniform(0.0, settings.resample), rng)
+        drawn = _resample(drawn, min(1.0, (1.0 - rng.uniform(0.0, settings.resample)) / zoom), rng)
     if _happens(rng, settings.blur, settings.blur_chance):
-        blur = ImageFilter.GaussianBlur(rng.uniform(0.0, settings.blur))
+        blur = ImageFilter.GaussianBlur(rng.uniform(0.0, settings.blur) * shrunk)
         drawn = np.asarray(Image.fromarray(drawn).filter(blur))
     drawn = _change_tones(drawn, rng, settings)
     if _happens(rng, settings.background, settings.background_chance):
@@ -83,8 +86,12 @@ def _redraw(
     box: tuple[int, int, int, int],
     rng: np.random.Generator,
     settings: AugmentSettings,
-) -> NDArray[np.uint8]:
-    """Scale, slant and turn the ink, and set it on paper with margins of its own, all in one resampling."""
+) -> tuple[NDArray[np.uint8], float]:
+    """Scale, slant and turn the ink, all in one resampling, and set it on paper with margins of its own.
+
+    Returns:
+        The picture, and the factor by which its height was scaled.
+    """
     zoom = _factor(rng, settings.scale, settings.scale_chance)
     wide = zoom * _factor(rng, settings.stretch, settings.stretch_chance)
     angle = slant = 0.0
@@ -116,9 +123,11 @@ def _redraw(
         margins += np.minimum(extra, left_over.clip(0).repeat(2))
     before_x, after_x, before_y, after_y = margins.tolist()
     inner_height, inner_width = inner.shape
-    paper = np.full((inner_height + before_y + after_y, inner_width + before_x + after_x), 255, dtype=np.uint8)
+    paper = np.full(
+        (inner_height + before_y + after_y, inner_width + before_x + after_x), 255, dtype=np.uint8
+    )
     paper[before_y : before_y + inner_height, before_x : before_x + inner_width] = inner
-    return paper
+    return paper, zoom * fit
 
 
 def _resize(
@@ -138,7 +147,7 @@ def _turn(
     extent: NDArray[np.float64],
 ) -> NDArray[np.uint8]:
     top, left, bottom, right = box
-    size = np.ceil(extent).astype(int) + 2
+    size = np.ceil(extent - 1e-6).astype(int) + 2
     back = np.linalg.inv(forward)
     centre = np.array([(left + right) / 2, (top + bottom) / 2]) - back @ (size / 2)
     picture = Image.fromarray(image).transform(
@@ -171,6 +180,8 @@ def _change_stroke(image: NDArray[np.uint8], amount_px: float, rng: np.random.Ge
 
 
 def _resample(image: NDArray[np.uint8], factor: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    if factor == 1.0:
+        return image
     height, width = image.shape
     small = max(1, round(width * factor)), max(1, round(height * factor))  # PIL's order: width, height
     down, up = _SHRINK[int(rng.integers(len(_SHRINK)))], _ENLARGE[int(rng.integers(len(_ENLARGE)))]
@@ -184,7 +195,7 @@ def _change_tones(
     darkness = 1.0 - np.arange(256) / 255.0
     changed = False
     if _happens(rng, settings.gamma, settings.gamma_chance):
-        darkness, changed = darkness ** 2.0 ** rng.uniform(-settings.gamma, settings.gamma), True
+        darkness, changed = darkness**2.0 ** rng.uniform(-settings.gamma, settings.gamma), True
     if _happens(rng, settings.contrast, settings.contrast_chance):
         darkness, changed = darkness * (1.0 - rng.uniform(0.0, settings.contrast)), True
     if not changed:

@@ -18,7 +18,9 @@ def _strength(most: float, text: str) -> float:
 
 
 def _chance(default: float) -> float:
-    value: float = field(default=default, metadata={"most": 1.0, "help": "share of pictures that it is drawn for"})
+    value: float = field(
+        default=default, metadata={"most": 1.0, "help": "share of pictures that it is drawn for"}
+    )
     return value
 
 
@@ -41,7 +43,9 @@ class AugmentSettings:
     margin_chance: float = _chance(1.0)
     stroke: float = _strength(2.0, "pixels that strokes grow by; they shrink by half of it at most")
     stroke_chance: float = _chance(0.5)
-    resample: float = _strength(0.8, "resolution lost: shrunk by 1-x at most and enlarged again")
+    resample: float = _strength(
+        0.8, "share of the original resolution lost, by shrinking and enlarging again"
+    )
     resample_chance: float = _chance(0.3)
     blur: float = _strength(4.0, "standard deviation in pixels")
     blur_chance: float = _chance(0.3)
@@ -77,32 +81,33 @@ class AugmentSettings:
         Raises:
             AugmentSettingsError: A name or number isn't known; the message lists what there is.
         """
+        names = [item.name for item in fields(cls)]
         settings, changes = cls(), dict[str, float | int]()
         for place, part in enumerate(item.strip() for item in text.split(",")):
             name, equals, number = (piece.strip() for piece in part.partition("="))
             if not equals and place == 0 and name in AUGMENT_PRESETS:
                 settings = AUGMENT_PRESETS[name]
                 continue
-            if not equals or name not in _KINDS:
+            if not equals or name not in names:
                 raise AugmentSettingsError(
                     f"augmentation {text!r}: {part!r} is unknown; give a preset ({', '.join(AUGMENT_PRESETS)}), "
-                    f"name=number, or both, separated by commas. Names are {', '.join(_KINDS)}"
+                    f"name=number, or both, separated by commas. Names are {', '.join(names)}"
                 )
             if name in changes:
                 raise AugmentSettingsError(f"augmentation {text!r}: {name} is given twice")
             changes[name] = _read_number(text, name, number)
         try:
-            return replace(settings, **changes)  # type: ignore[arg-type]  # _KINDS gives each its type
+            return replace(settings, **changes)  # type: ignore[arg-type]  # _read_number gives each its type
         except AugmentSettingsError as error:
             raise AugmentSettingsError(f"augmentation {text!r}: {error}") from None
 
 
-_KINDS = {item.name: type(item.default) for item in fields(AugmentSettings)}
+_WHOLE = ("max_height_px", "max_width_px")
 
 
 def _read_number(text: str, name: str, number: str) -> float | int:
     try:
-        value = _KINDS[name](number)
+        value = int(number) if name in _WHOLE else float(number)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
@@ -119,7 +124,7 @@ _LIGHT = AugmentSettings(
     blur=0.5,
     blur_chance=0.2,
     gamma=0.7,
-    resample=0.3,
+    resample=0.2,
     resample_chance=0.15,
 )
 _STANDARD = replace(
@@ -132,7 +137,7 @@ _STANDARD = replace(
     stroke=0.7,
     blur=0.7,
     blur_chance=0.25,
-    resample=0.45,
+    resample=0.3,
     resample_chance=0.2,
     contrast=0.4,
     background=0.15,
@@ -154,7 +159,7 @@ _HEAVY = replace(
     stroke=1.0,
     blur=1.1,
     blur_chance=0.4,
-    resample=0.6,
+    resample=0.45,
     resample_chance=0.35,
     contrast=0.7,
     contrast_chance=0.5,
