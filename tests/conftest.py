@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
+
+from tests.fairseq_commands import train_tiny
+from tests.synthetic_data import write_data
 
 TEX_PROGRAMS = ("latex", "dvipng")
 
@@ -18,3 +22,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("tex") is not None:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of prepared data, small pictures drawn without TeX; not to be changed."""
+    return write_data(tmp_path_factory.mktemp("prepared"), {"train": 40, "valid": 10, "test": 8})
+
+
+@pytest.fixture(scope="session", params=["im2latex_gconv_tiny", "im2latex_fconv_tiny"])
+def checkpoint(
+    request: pytest.FixtureRequest, prepared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A checkpoint of each decoder, trained for a few updates on `prepared_data`."""
+    folder = tmp_path_factory.mktemp(request.param)
+    train_tiny(prepared_data, folder, "--arch", request.param, "--max-update", 8)
+    return folder / "checkpoint_last.pt"

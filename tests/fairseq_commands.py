@@ -39,6 +39,21 @@ def run_fairseq(command: str, *arguments: object) -> str:
     return output.getvalue()
 
 
+def train_tiny(data: object, save_dir: object, *arguments: object) -> str:
+    """`fairseq-train` as short and as small as it can be; options given again win."""
+    return run_fairseq("train", data, *tiny_options(save_dir), *arguments)
+
+
+def tiny_options(save_dir: object) -> list[object]:
+    """The options of a run that takes a second or two."""
+    options = """
+        --task im2latex --arch im2latex_gconv_tiny --criterion label_smoothed_cross_entropy --label-smoothing 0.1
+        --optimizer adam --lr 0.002 --clip-norm 1.0 --batch-size 4 --num-workers 0 --max-update 2
+        --no-epoch-checkpoints --log-format json --log-interval 1
+    """
+    return [*options.split(), "--save-dir", save_dir]
+
+
 def start_fairseq(command: str, *arguments: object) -> subprocess.Popen[str]:
     """Start `fairseq-COMMAND ARGUMENTS` as a process of its own, in the checkout."""
     program = f"import sys; from fairseq_cli.{command} import cli_main; sys.exit(cli_main())"
