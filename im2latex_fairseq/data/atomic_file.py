@@ -56,12 +56,24 @@ def write_json_atomically(path: str | os.PathLike[str], content: Any) -> None:
     write_text_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def remove_unfinished(folder: str | os.PathLike[str]) -> int:
-    """Delete the temporary files that killed writers left in `folder`; returns how many there were.
+def remove_unfinished(folder: str | os.PathLike[str], name: str | None = None) -> int:
+    """Delete the temporary files that killed writers left in `folder`.
 
     Call it only where no other process writes.
+
+    Args:
+        folder: Where to look.
+        name: Of the finished file that they were to become; None for any.
+
+    Returns:
+        How many there were.
     """
-    leftovers = list(Path(folder).glob(f".*{TEMPORARY_SUFFIX}"))
+    start = "." if name is None else f".{name}."
+    leftovers = [
+        path
+        for path in Path(folder).iterdir()
+        if path.name.startswith(start) and path.name.endswith(TEMPORARY_SUFFIX)
+    ]
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)
     return len(leftovers)

@@ -191,6 +191,8 @@ class ImageStore:
             raise self._error("its settings are corrupt (checksum differs)")
         self._index = np.frombuffer(index_bytes, dtype=_INDEX_DTYPE)
         self._pictures_end = index_offset
+        #: CRC-32 of the index, which holds the CRC-32 of every image: stores of other pictures have another.
+        self.checksum: int = index_crc
         self.settings: dict[str, Any] = json.loads(settings_bytes)
         self.heights: NDArray[np.int32] = self._index["height"].astype(np.int32)
         self.widths: NDArray[np.int32] = self._index["width"].astype(np.int32)

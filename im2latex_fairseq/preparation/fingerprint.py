@@ -7,14 +7,18 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from im2latex_fairseq import __version__
+
 
 def fingerprint(*parts: object) -> str:
     """A digest of the `repr` of each part; equal parts give equal digests over processes and runs.
 
+    The package's version is a part, too: another release may normalise or draw a formula otherwise.
+
     Only for values whose `repr` says everything: numbers, strings, tuples, lists, dicts, dataclasses of such.
     """
     digest = hashlib.sha256()
-    for part in parts:
+    for part in (__version__, *parts):
         text = repr(part).encode("utf-8", "surrogatepass")
         digest.update(f"{len(text)}:".encode("ascii"))
         digest.update(text)

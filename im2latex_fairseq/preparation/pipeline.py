@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from im2latex_fairseq.data.atomic_file import write_json_atomically
+from im2latex_fairseq.data.atomic_file import write_json_atomically, write_text_atomically
 from im2latex_fairseq.preparation.dictionary import count_tokens, read_dictionary, write_dictionary
 from im2latex_fairseq.preparation.fingerprint import fingerprint
 from im2latex_fairseq.preparation.formula_extraction import ExtractionSettings, extract_sources
@@ -31,7 +31,12 @@ from im2latex_fairseq.preparation.normalization import NormalizationSettings, no
 from im2latex_fairseq.preparation.prepared_set import PreparedSet
 from im2latex_fairseq.preparation.recipe import ImagesEntry, Recipe, RenderingsEntry, SplitEntry
 from im2latex_fairseq.preparation.rendering import parse_looks, render_set
-from im2latex_fairseq.preparation.report import StepReport, read_finished_report, write_report
+from im2latex_fairseq.preparation.report import (
+    StepReport,
+    format_markdown,
+    read_finished_report,
+    write_report,
+)
 from im2latex_fairseq.preparation.selection import (
     SizeLimits,
     comparison_keys,
@@ -42,6 +47,7 @@ from im2latex_fairseq.preparation.selection import (
 from im2latex_fairseq.preparation.selection_steps import select_rows
 
 REPORT_NAME = "report.json"
+REPORT_TABLE_NAME = "report.md"
 
 
 class PreparationRun:
@@ -74,7 +80,7 @@ class PreparationRun:
         self._reports: dict[str, StepReport] = {}
 
     def run(self) -> dict[str, StepReport]:
-        """Run all steps; returns step -> report, which `OUTPUT/report.json` holds as well.
+        """Run all steps; returns step -> report, which `OUTPUT/report.json` and `report.md` hold as well.
 
         Raises:
             ValueError, FileNotFoundError: From any step; finished steps stay finished.
@@ -127,6 +133,7 @@ class PreparationRun:
         write_json_atomically(
             self._output / REPORT_NAME, {name: report.to_dict() for name, report in self._reports.items()}
         )
+        write_text_atomically(self._output / REPORT_TABLE_NAME, format_markdown(self._reports))
         return dict(self._reports)
 
     def _record(self, name: str, report: StepReport) -> None:

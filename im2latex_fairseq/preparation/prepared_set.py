@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from im2latex_fairseq.data.atomic_file import remove_unfinished
 from im2latex_fairseq.data.image_store import GreyImage, ImageStore, ImageStoreWriter
 from im2latex_fairseq.data.manifest import ManifestEntry, make_entry, read_manifest, write_manifest
 from im2latex_fairseq.preparation.formula_table import Reject, write_rejects
@@ -75,6 +76,9 @@ class PreparedSetWriter:
     def __enter__(self) -> PreparedSetWriter:
         # A manifest of an earlier run must not meet the new store if this run dies between the two renames.
         manifest_path(self._prefix).unlink(missing_ok=True)
+        for path in (manifest_path(self._prefix), store_path(self._prefix)):
+            if path.parent.is_dir():
+                remove_unfinished(path.parent, path.name)
         self._store.__enter__()
         return self
 

@@ -84,6 +84,15 @@ class StepReport:
         )
 
 
+def format_markdown(reports: Mapping[str, StepReport]) -> str:
+    """One Markdown table of all steps, a row each: name, read, kept, dropped by reason."""
+    lines = ["| step | read | kept | dropped |", "|---|---:|---:|---|"]
+    for name, report in reports.items():
+        dropped = ", ".join(f"{reason} {count:,}" for reason, count in report.dropped.items())
+        lines.append(f"| {name} | {report.read:,} | {report.kept:,} | {dropped} |")
+    return "\n".join(lines) + "\n"
+
+
 def report_path(output: str | os.PathLike[str]) -> Path:
     """Where the report of the step that wrote `output` lies."""
     return Path(f"{output}{REPORT_SUFFIX}")

@@ -115,7 +115,7 @@ def select_rows(
     identity = fingerprint(
         step,
         inputs_identity or rows,
-        [s.store.settings for s in sets],
+        [(s.store.settings, s.store.checksum) for s in sets],
         limits,
         sorted(known or ()),
         unique,

@@ -72,8 +72,6 @@ def default_processes() -> int:
 
 def _start_worker() -> None:
     """End this worker when its parent is gone: after a kill -9 of the parent it would wait for ever."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
     parent = multiprocessing.parent_process()
     assert parent is not None
 

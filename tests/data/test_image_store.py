@@ -128,6 +128,9 @@ def test_nothing_is_at_the_path_before_the_end(tmp_path):
 def test_leftovers_of_killed_writers_are_swept(tmp_path):
     (tmp_path / f".s.images.abc{TEMPORARY_SUFFIX}").write_bytes(b"x")
     (tmp_path / "kept.images").write_bytes(b"x")
+    assert remove_unfinished(tmp_path, "other.images") == 0
+    assert remove_unfinished(tmp_path, "s.images") == 1
+    (tmp_path / f".s.images.abc{TEMPORARY_SUFFIX}").write_bytes(b"x")
     assert remove_unfinished(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["kept.images"]
 
@@ -264,6 +267,14 @@ def test_pickle_holds_the_path_alone(tmp_path):
     data = pickle.dumps(store)
     assert len(data) < 500
     np.testing.assert_array_equal(pickle.loads(data)[7], store[7])
+
+
+def test_the_checksum_tells_stores_apart(tmp_path):
+    stores = {
+        name: ImageStore(write(tmp_path / f"{name}.images", pictures(3, seed)))
+        for name, seed in (("a", 0), ("same", 0), ("b", 1))
+    }
+    assert stores["a"].checksum == stores["same"].checksum != stores["b"].checksum
 
 
 def test_an_empty_store_is_a_store(tmp_path):

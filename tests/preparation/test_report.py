@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from im2latex_fairseq.preparation.report import StepReport, read_finished_report, report_path, write_report
+from im2latex_fairseq.preparation.report import (
+    StepReport,
+    format_markdown,
+    read_finished_report,
+    report_path,
+    write_report,
+)
 
 
 def test_kept_plus_dropped_must_equal_read():
@@ -23,6 +29,11 @@ def test_the_table_names_every_count():
     for part in ("filter", "1,000", "999", "dropped: too_long", "0.1%", "note: x"):
         assert part in text
     assert "nan" not in StepReport("filter", 0, 0).format_table().lower()
+
+
+def test_the_markdown_table_has_a_row_a_step():
+    text = format_markdown({"a": StepReport("x", 1200, 1199, {"too_long": 1}), "b": StepReport("y", 0, 0)})
+    assert text.splitlines()[2:] == ["| a | 1,200 | 1,199 | too_long 1 |", "| b | 0 | 0 |  |"]
 
 
 def test_only_a_finished_report_with_the_same_fingerprint_counts(tmp_path):

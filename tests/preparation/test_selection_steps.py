@@ -93,6 +93,14 @@ def test_a_finished_step_is_left_alone(tmp_path):
     assert (tmp_path / "b.images").stat().st_mtime_ns == written
 
 
+def test_new_pictures_of_the_same_formulas_are_taken(tmp_path):
+    select_rows([make_set(tmp_path / "a", ["x"])], tmp_path / "b", step="s")
+    with PreparedSetWriter(tmp_path / "a", {"version": 1}) as writer:
+        writer.add("0", np.full((5, 10), 99, np.uint8), "x")
+    select_rows([PreparedSet(tmp_path / "a")], tmp_path / "b", step="s")
+    assert PreparedSet(tmp_path / "b").store[0][0, 0] == 99
+
+
 @pytest.mark.parametrize("kind", ["set", "table"])
 def test_a_split_is_seeded_and_keeps_equal_formulas_together(tmp_path, kind):
     formulas = [f"x _ {number // 2}" if number % 2 else f"{{ x _ {number // 2} }}" for number in range(200)]
