@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     f"{PACKAGE}.metrics": {f"{PACKAGE}.latex", f"{PACKAGE}.images", "numpy", "rapidfuzz", "sacrebleu"},
     f"{PACKAGE}.data": {f"{PACKAGE}.images", "fairseq.data", "numpy", "torch"},
     f"{PACKAGE}.preparation": {
+        f"{PACKAGE}.__version__",  # part of what finished steps are known by
         f"{PACKAGE}.data",
         f"{PACKAGE}.images",
         f"{PACKAGE}.latex",
