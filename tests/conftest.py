@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of prepared data, small pictures drawn without TeX; not to be changed."""
-    return write_data(tmp_path_factory.mktemp("prepared"), {"train": 40, "valid": 10, "test": 8})
+    return write_data(tmp_path_factory.mktemp("prepared"), {"train": 16, "valid": 6, "test": 6})
 
 
 @pytest.fixture(scope="session", params=["im2latex_gconv_tiny", "im2latex_fconv_tiny"])

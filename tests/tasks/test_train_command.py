@@ -41,9 +41,9 @@ def test_a_resumed_run_is_as_an_unbroken_one(prepared_data: Path, tmp_path: Path
     if arch == "im2latex_gconv_resnet":  # batch norm, whose running statistics have to come back too
         options += ["--image-encoder-options", '{"channels": 8}', "--decoder-embed-dim", 32]
         options += ["--decoder-layer-count", 1]
-    unbroken = train_tiny(prepared_data, tmp_path / "unbroken", *options, "--max-update", 12)
-    broken = train_tiny(prepared_data, tmp_path / "broken", *options, "--max-update", 5)
-    resumed = train_tiny(prepared_data, tmp_path / "broken", *options, "--max-update", 12)
+    unbroken = train_tiny(prepared_data, tmp_path / "unbroken", *options, "--max-update", 10)
+    broken = train_tiny(prepared_data, tmp_path / "broken", *options, "--max-update", 4)
+    resumed = train_tiny(prepared_data, tmp_path / "broken", *options, "--max-update", 10)
     assert {row["epoch"] for row in logged(unbroken)} == {1.0, 2.0}
     assert "Loaded checkpoint" in resumed
     assert losses(broken) + losses(resumed) == losses(unbroken)
@@ -94,7 +94,7 @@ def test_a_checkpoint_trained_in_bf16_has_finite_float32_weights(prepared_data: 
 
 def test_validation_by_decoding(prepared_data: Path, tmp_path: Path) -> None:
     """It logs scores, picks the best checkpoint by one, and leaves training as it is."""
-    arguments: list[object] = ["--max-update", 10, "--validate-interval-updates", 5]
+    arguments: list[object] = ["--max-update", 6, "--save-interval-updates", 3, "--keep-interval-updates", 1]
     arguments += ["--arch", "im2latex_fconv_tiny"]  # whose layers cache weights while decoding
     without = train_tiny(prepared_data, tmp_path / "without", *arguments)
     scored = train_tiny(
@@ -132,7 +132,7 @@ def test_max_tokens_counts_cells_and_tokens_and_skips_nothing(prepared_data: Pat
     rows = logged(output)
     tokens = sum(entry.tokens + 1 for entry in read_manifest(prepared_data / "train.tsv"))
     assert sum(row["wpb"] for row in rows) == tokens  # every sample, once
-    assert 1 < len(rows) < 40
+    assert 1 < len(rows) < 16
     assert "skipped" not in output
 
 
@@ -144,7 +144,8 @@ def test_several_data_folders_are_read_in_turn(tmp_path: Path) -> None:
     )
     read = [line for line in output.splitlines() if line.startswith("train: ")]
     assert read == [
-        f"train: 4 pairs of {first}", f"train: 6 pairs of {second}", f"train: 4 pairs of {first}"
+        f"train: 4 pairs of {first}", f"train: 6 pairs of {second}", f"train: 4 pairs of {first}",
+        f"train: 6 pairs of {second}",  # fairseq opens the next epoch before it sees that it was the last
     ]  # fmt: skip
     assert output.count(f"valid: 2 pairs of {first}") == 1
 
@@ -171,7 +172,7 @@ def test_two_processes_make_the_update_of_one_with_the_doubled_batch(tmp_path: P
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     distributed = [
-        "--ddp-backend", "legacy_ddp", "--distributed-world-size", 2, "--distributed-no-spawn",
+        "--ddp-backend", "legacy_ddp", "--distributed-backend", "gloo", "--distributed-world-size", 2, "--distributed-no-spawn",
         "--distributed-init-method", f"tcp://127.0.0.1:{port}", *PLUGIN_OPTION,
     ]  # fmt: skip
     processes = [

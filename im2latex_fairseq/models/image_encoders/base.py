@@ -207,6 +207,7 @@ class ImageEncoder(FairseqEncoder):
                 mean = values.masked_fill(padding[:, :, None], 0).sum(dim=1, keepdim=True) / count
                 scale = count.to(values.dtype).rsqrt()
             values = (values - mean) * scale
+            keys, values = keys.to(rows.dtype), values.to(rows.dtype)  # bfloat16 in a model of that type
             if self.num_attention_layers:
                 factor = 1.0 / (2.0 * self.num_attention_layers)
                 keys, values = GradMultiply.apply(keys, factor), GradMultiply.apply(values, factor)
