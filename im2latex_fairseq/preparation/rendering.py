@@ -225,9 +225,9 @@ def _engine(name: str) -> Callable[..., list[RenderResult]]:
     if name == "tex":
         return renderer.render_formulas
     # Here, not above: matplotlib takes a second to load, and who has TeX has no need of it.
-    from im2latex_fairseq.images import mathtext_renderer
+    from im2latex_fairseq.images.mathtext_renderer import render_formulas
 
-    return mathtext_renderer.render_formulas
+    return render_formulas
 
 
 def _describe(rows: Sequence[FormulaRow], looks: Sequence[Look], copies: int, engine: str) -> dict[str, Any]:

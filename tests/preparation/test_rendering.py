@@ -117,3 +117,15 @@ def test_tex_draws_the_looks(tmp_path):
     assert dict(report.dropped) == {"render_undefined_control_sequence": 2}
     pairs = PreparedSet(tmp_path / "set")
     assert all(8 < entry.height < 64 for entry in pairs.entries)
+
+
+def test_mathtext_draws_without_tex(tmp_path):
+    report = render_set(
+        tmp_path / "set",
+        rows(r"\frac { a } { b } + x ^ { 2 }", r"\nosuchcommand x"),
+        parse_looks({"computer_modern": 1.0}),
+        engine="mathtext",
+    )
+    assert (report.read, report.kept) == (2, 1)
+    assert report.details["engine"] == "mathtext"
+    assert all(reason.startswith("render_") for reason in report.dropped)
