@@ -1,0 +1,175 @@
+"""How fast this machine does the convolutions and matrix products of a network: each alone, at its own shapes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+from torch.utils.flop_counter import flop_registry
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor without its numbers."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+    def materialise(self, device: torch.device) -> torch.Tensor:
+        """A tensor like it, of random numbers, (shape, stride, dtype) as recorded."""
+        values = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device=device)
+        return values.normal_() if self.dtype.is_floating_point else values.zero_()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A call of one of torch's counted operations; equal calls are equal operations.
+
+    Attributes:
+        kind: "convolutions, forward", "convolutions, backward" or "matrix products".
+        dtype: Of the result.
+        flops: Of one call.
+        signature: Tells it from others: name and operands.
+    """
+
+    kind: str
+    dtype: torch.dtype
+    flops: int
+    signature: str
+
+
+class OperationRecorder(TorchDispatchMode):
+    """Notes every operation that torch's flop counter knows, forward and backward, as it really ran.
+
+    What autocast, fusing and the backward make of the model's code is seen, since the recorder sits below them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[Operation] = Counter()
+        self._calls: dict[Operation, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count_flops = flop_registry.get(func._overloadpacket)
+        if count_flops is not None:
+            flops = int(count_flops(*args, **(kwargs or {}), out_val=result))
+            tensors = [
+                r for r in (result if isinstance(result, (tuple, list)) else [result]) if r is not None
+            ]
+            operands = tree_map_only(torch.Tensor, _operand, (args, kwargs or {}))
+            operation = Operation(_kind(str(func)), tensors[0].dtype, flops, f"{func} {operands}")
+            self.counts[operation] += 1
+            self._calls.setdefault(operation, (func, *operands))
+        return result
+
+    @property
+    def flops(self) -> int:
+        """Of everything recorded."""
+        return sum(operation.flops * count for operation, count in self.counts.items())
+
+    def replay(self, operation: Operation, device: torch.device) -> Callable[[], object]:
+        """The operation, ready to be called again on random numbers of the same layout."""
+        func, args, kwargs = self._calls[operation]
+        args, kwargs = tree_map_only(Operand, lambda o: o.materialise(device), (args, kwargs))
+        return lambda: func(*args, **kwargs)
+
+
+def _operand(tensor: torch.Tensor) -> Operand:
+    return Operand(tuple(tensor.shape), tensor.stride(), tensor.dtype)
+
+
+def _kind(name: str) -> str:
+    if "convolution" not in name:
+        return "matrix products"
+    return "convolutions, backward" if "backward" in name else "convolutions, forward"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Floating-point operations and the seconds they took."""
+
+    flops: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: Speed) -> Speed:
+        return Speed(self.flops + other.flops, self.seconds + other.seconds)
+
+    @property
+    def gflops(self) -> float:
+        """10^9 operations a second."""
+        return self.flops / self.seconds / 1e9 if self.seconds else 0.0
+
+
+def measure_operations(
+    recorder: OperationRecorder,
+    device: torch.device,
+    *,
+    clock: Clock = time.perf_counter,
+    min_s: float = 0.02,
+) -> dict[str, Speed]:
+    """Time each recorded operation alone, and weigh it by how often it was called.
+
+    Args:
+        recorder: After one or more training steps.
+        device: Where they ran.
+        clock: In seconds.
+        min_s: Each distinct operation is repeated for at least so long.
+
+    Returns:
+        Kind of operation -> all of its calls together.
+    """
+    speeds: dict[str, Speed] = {}
+    for operation, calls in recorder.counts.items():
+        seconds = seconds_of_call(recorder.replay(operation, device), device, clock=clock, min_s=min_s)
+        speed = Speed(operation.flops * calls, seconds * calls)
+        speeds[operation.kind] = speeds.get(operation.kind, Speed()) + speed
+    return speeds
+
+
+def square_product_speed(
+    size: int, device: torch.device, *, clock: Clock = time.perf_counter, min_s: float = 0.3
+) -> Speed:
+    """Of a product of two square bf16 matrices: what the machine reaches where shapes cost nothing."""
+    left, right = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
+    seconds = seconds_of_call(lambda: left @ right, device, clock=clock, min_s=min_s)
+    return Speed(2.0 * size**3, seconds)
+
+
+def seconds_of_call(call: Callable[[], object], device: torch.device, *, clock: Clock, min_s: float) -> float:
+    """The shortest time of a call: other programs can only lengthen it. The first isn't counted."""
+    # On a GPU calls are queued, and only several of them together can be timed.
+    calls = 16 if device.type == "cuda" else 1
+    best_s, start_s, turns = float("inf"), time.perf_counter(), 0
+    with torch.no_grad():
+        call()
+        _synchronize(device)
+        while turns < 3 or time.perf_counter() - start_s < min_s:
+            turn_s = clock()
+            for _ in range(calls):
+                call()
+            _synchronize(device)
+            best_s = min(best_s, (clock() - turn_s) / calls)
+            turns += 1
+    return best_s
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def total(speeds: Iterable[Speed]) -> Speed:
+    """All of them, one after the other."""
+    return sum(speeds, Speed())
