@@ -39,6 +39,7 @@ from im2latex_fairseq.latex.tree import (
     Scripts,
     Sequence,
     Text,
+    append,
 )
 
 MAX_DEPTH = 64
@@ -160,7 +161,7 @@ class _Parser:
             self.refuse(
                 "unsupported_command", f"{token} is no mathematics that can be read", "expand it first"
             )
-        if token in _CLOSERS or _closes(token):
+        if token in _CLOSERS or token in INFIXES or token in _SCRIPT_MARKS or _closes(token):
             self.refuse("missing_argument", f"{token or 'the end'!r} where an argument is needed")
         self.position += 1
         return Leaf(token)
@@ -169,14 +170,21 @@ class _Parser:
         """``{`` ... ``}``; rows that end inside stay as leaves."""
         opening = self.position
         self.position += 1
-        children = self.sequence()
+        children = self.lines()
+        self.close(opening)
+        return Group(children)
+
+    def lines(self) -> Sequence:
+        """A sequence in which rows that end stay as leaves, since no alignment is open."""
+        nodes = self.sequence()
         while self.tokens[self.position] in ROW_ENDS:
             self.position += 1
             self.row_gap()
-            children.append(Leaf(r"\\"))
-            children += self.sequence()
-        self.close(opening)
-        return Group(children)
+            try:
+                nodes = append(append(nodes, [Leaf(r"\\")]), self.sequence())
+            except ValueError:
+                self.refuse("double_infix", "two infix commands in one group", "put braces around one")
+        return nodes
 
     def close(self, opening: int) -> None:
         token = self.tokens[self.position]
@@ -388,12 +396,7 @@ class _Parser:
         if not left:
             self.refuse("bad_delimiter", r"\left without a delimiter", "write \\left. for none")
         self.position += 1
-        children = self.sequence()
-        while self.tokens[self.position] in ROW_ENDS:
-            self.position += 1
-            self.row_gap()
-            children.append(Leaf(r"\\"))
-            children += self.sequence()
+        children = self.lines()
         token = self.tokens[self.position]
         if token[:6] != r"\right":
             if token in (_END, "}", "&"):
@@ -557,12 +560,9 @@ class _Parser:
             self.refuse("unsupported_environment", f"environment {name!r}", "only alignments can be read")
         self.position += 1
         environment = Environment(name, [])
-        option = (
-            self.option()
-            if name in ("array", "aligned", "gathered", "alignedat") or (name[-1] == "*" and "matrix" in name)
-            else None
-        )
-        environment.option = option.tokens if option is not None else []
+        if self.tokens[self.position] == "[" and self.tokens[self.position + 1] in "tbclr":
+            option = self.option()
+            environment.option = option.tokens if option is not None else []
         if ALIGNMENTS[name]:
             environment.columns = self.raw_argument(opening).tokens
         closer = f"\\end{{{name}}}"

@@ -126,6 +126,28 @@ Sequence: TypeAlias = list[Node]
 SequenceRule: TypeAlias = Callable[[Sequence], Sequence]
 
 
+def append(sequence: Sequence, more: Sequence) -> Sequence:
+    r"""Put sequences together that TeX reads as one; what follows ``a \over b`` belongs to its second half.
+
+    Raises:
+        ValueError: both have an infix command, which TeX refuses.
+    """
+    first, second = _infix(sequence), _infix(more)
+    if first is not None and second is not None:
+        raise ValueError("two infix commands in one group")
+    if first is not None:
+        first.right = [*first.right, *more]
+        return [first]
+    if second is not None:
+        second.left = [*sequence, *second.left]
+        return [second]
+    return [*sequence, *more]
+
+
+def _infix(sequence: Sequence) -> Infix | None:
+    return sequence[0] if len(sequence) == 1 and isinstance(sequence[0], Infix) else None
+
+
 def rewrite(sequence: Sequence, rule: SequenceRule, *, outer_first: bool = False) -> Sequence:
     """Apply a rule to every sequence of a tree.
 
@@ -151,7 +173,7 @@ def _rewrite_inside(node: Node, rule: SequenceRule, outer_first: bool) -> None:
     if isinstance(node, Scripts):
         if node.base is not None:
             base = rewrite([node.base], rule, outer_first=outer_first)
-            node.base = base[0] if len(base) == 1 else Group(base)
+            node.base = base[0] if len(base) == 1 and not isinstance(base[0], Scripts) else Group(base)
         if node.sub is not None:
             node.sub.children = rewrite(node.sub.children, rule, outer_first=outer_first)
         if node.sup is not None:

@@ -23,6 +23,7 @@ from im2latex_fairseq.latex.tree import (
 
 # Alignments whose cells stand between relations: braces around a cell would change the space at its ends.
 OPEN_CELLS = frozenset("aligned gathered split alignedat multlined substack".split())
+_LONE_PRIME = ["{", "}", "^", "{", r"\prime", "}"]
 _BARE = BIG_DELIMITERS | {name for name, signature in SIGNATURES.items() if signature == "d"}
 
 
@@ -43,7 +44,10 @@ def write_tokens(sequence: Sequence) -> list[str]:
 def _write(sequence: Sequence, out: list[str]) -> None:
     for index, node in enumerate(sequence):
         if type(node) is Leaf:
-            out.append(node.text)
+            if node.text == "'" and index:  # or it would be the node's before
+                out += _LONE_PRIME
+            else:
+                out.append(node.text)
         elif isinstance(node, Scripts):
             if node.base is None and index:  # or they would become those of the node before
                 out += ["{", "}"]
@@ -68,7 +72,8 @@ def _write(sequence: Sequence, out: list[str]) -> None:
             out.append("$")
         elif isinstance(node, Text):
             out += [node.name, *node.prefix, "{"]
-            _write(node.children, out)
+            for child in node.children:
+                _write([child], out)
             out.append("}")
 
 
@@ -98,7 +103,7 @@ def _write_command(node: Command, out: list[str]) -> None:
         if isinstance(option, Raw):
             out += option.tokens
         else:
-            _write(option.children, out)
+            _write_option(option.children, out)
         out.append("]")
     for argument in node.arguments:
         if isinstance(argument, Raw):
@@ -107,6 +112,13 @@ def _write_command(node: Command, out: list[str]) -> None:
             _write_group(Group([Group(without_outer_braces(argument.children))]), out)
         else:
             _write_group(argument, out)
+
+
+def _write_option(sequence: Sequence, out: list[str]) -> None:
+    inside = write_tokens(sequence)
+    if "]" in inside and not (len(sequence) == 1 and isinstance(sequence[0], Group)):
+        inside = ["{", *inside, "}"]  # or the first bracket would close the option
+    out += inside
 
 
 def without_outer_braces(sequence: Sequence) -> Sequence:
@@ -129,7 +141,10 @@ def _write_environment(node: Environment, out: list[str]) -> None:
             if column:
                 out.append("&")
             if open_cells or (cell and isinstance(cell[0], Command) and cell[0].name == r"\multicolumn"):
-                _write(cell, out)
+                inside = write_tokens(cell)
+                if index and not column and inside[:1] in (["*"], ["["]):
+                    inside[:1] = ["{", inside[0], "}"]  # or they would belong to the line end
+                out += inside
             else:
                 _write_group(Group(without_outer_braces(cell)), out)
         if index + 1 < len(node.rows) or not open_cells or node.rules_below:

@@ -2,7 +2,8 @@ r"""Rules on trees: alignments by their one name, and rows of a formula that has
 
 from __future__ import annotations
 
-from im2latex_fairseq.latex.tree import Environment, Fenced, Group, Leaf, Node, Row, Sequence
+from im2latex_fairseq.latex.parser import ParseError
+from im2latex_fairseq.latex.tree import Environment, Fenced, Group, Infix, Leaf, Node, Row, Sequence, append
 from im2latex_fairseq.latex.writer import OPEN_CELLS, without_outer_braces
 
 _FENCES = {
@@ -88,6 +89,10 @@ def _repeated_columns(columns: list[str]) -> list[str]:
     return out
 
 
+def _as_part(cell: Sequence) -> Sequence:
+    return [Group(cell)] if len(cell) == 1 and isinstance(cell[0], Infix) else cell
+
+
 def equation_array(rows: list[Row]) -> Environment:
     r"""``eqnarray`` as an array: right, centred and left columns, the outer ones in display style."""
     for row in rows:
@@ -108,12 +113,15 @@ def join_rows(rows: list[Row], *, ends_with_row_end: bool) -> Sequence:
         rows.pop()
     marks = max(len(row.cells) for row in rows) - 1
     if marks == 0:
-        nodes = list(rows[0].cells[0])
+        nodes = rows[0].cells[0]
         for row in rows[1:]:
-            nodes += [Group([]), *row.cells[0]]
-        return [*nodes, Leaf(r"\,")] if ends_with_row_end else nodes
+            try:
+                nodes = append(append(nodes, [Group([])]), row.cells[0])
+            except ValueError as error:
+                raise ParseError("double_infix", str(error), 0, "put braces around one") from None
+        return append(nodes, [Leaf(r"\,")]) if ends_with_row_end else nodes
     if len(rows) == 1:
-        return [node for cell in rows[0].cells for node in cell]
+        return [node for cell in rows[0].cells for node in _as_part(cell)]
     if marks == 2 and all(len(row.cells) < 3 or len(row.cells[1]) <= 1 for row in rows):
         return [equation_array(rows)]
     return [Environment("aligned", rows)]

@@ -19,11 +19,11 @@ def infix_to_prefix(sequence: Sequence) -> Sequence:
     if len(sequence) != 1 or not isinstance(sequence[0], Infix):
         return sequence
     node = sequence[0]
+    if node.name == r"\atop":
+        return sequence
     switches = [child for child in node.left if isinstance(child, Leaf) and child.text in FONT_SWITCHES]
     if switches:
         node.right = [Leaf(switches[-1].text), *node.right]
-    if node.name == r"\atop":
-        return sequence
     numerator, denominator = _as_argument(node.left), _as_argument(node.right)
     prefix = _PREFIXES.get(node.name)
     if prefix is not None:
