@@ -253,15 +253,23 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         ignore_grad: bool = False,
     ) -> tuple[torch.Tensor, int, dict[str, Any]]:
         """Forward and backward of a batch, as fairseq's; the forward in bf16 with `--bf16-autocast`."""
-        if not self.cfg.bf16_autocast:
-            return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
-        model.train()
-        model.set_num_updates(update_num)
-        with self._autocast(sample):
-            loss, sample_size, logging_output = criterion(model, sample)
-        if ignore_grad:
-            loss *= 0
-        optimizer.backward(loss)
+        if self.cfg.bf16_autocast:
+            model.train()
+            model.set_num_updates(update_num)
+            with self._autocast(sample):
+                loss, sample_size, logging_output = criterion(model, sample)
+            if ignore_grad:
+                loss *= 0
+            optimizer.backward(loss)
+        else:
+            loss, sample_size, logging_output = super().train_step(
+                sample, model, criterion, optimizer, update_num, ignore_grad
+            )
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            # fairseq's legacy_ddp, the one that runs on CPUs, takes no gradients in channels_last order.
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad = parameter.grad.contiguous()
         return loss, sample_size, logging_output
 
     def valid_step(self, sample: Any, model: Any, criterion: Any) -> tuple[torch.Tensor, int, dict[str, Any]]:

@@ -172,8 +172,8 @@ def test_two_processes_make_the_update_of_one_with_the_doubled_batch(tmp_path: P
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     distributed = [
-        "--ddp-backend", "legacy_ddp", "--distributed-backend", "gloo", "--distributed-world-size", 2, "--distributed-no-spawn",
-        "--distributed-init-method", f"tcp://127.0.0.1:{port}", *PLUGIN_OPTION,
+        "--ddp-backend", "legacy_ddp", "--distributed-backend", "gloo", "--distributed-world-size", 2,
+        "--distributed-no-spawn", "--distributed-init-method", f"tcp://127.0.0.1:{port}", *PLUGIN_OPTION,
     ]  # fmt: skip
     processes = [
         start_fairseq(
