@@ -121,6 +121,8 @@ _SPACED_KERN = re.compile(
     r"\\(kern|mkern|hskip|mskip|vskip)((?:\s*[-+.\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
     r"(?:e\s*m|e\s*x|p\s*t|m\s*u|c\s*m|m\s*m|i\s*n|p\s*c|s\s*p|b\s*p|d\s*d|c\s*c))"
 )
+# amsmath allows these in an environment only, not in $$...$$.
+_NEEDS_EQUATION = re.compile(r"\\tag(?![A-Za-z])|\\begin\{split\}")
 _SPACED_NAME = re.compile(r"\\(begin|end)\s*\{\s*([A-Za-z](?:\s*[A-Za-z])*)\s*(\*?)\s*\}")
 
 
@@ -172,6 +174,7 @@ def format_source(face: Face, size_pt: int, line_width_pt: float, nonce: str, ma
 \nofiles
 \usepackage{{amsmath,amssymb}}
 {face.preamble}
+\newcommand{{\bmmax}}{{0}}\newcommand{{\hmmax}}{{0}}% bm would reserve seven of TeX's sixteen families
 \usepackage{{mathrsfs,bm}}
 \pagestyle{{empty}}
 \begin{{document}}
@@ -271,10 +274,8 @@ def batch_source(formulas: Sequence[tuple[int, str]], nonce: str, *, display: bo
         formula = _ODD_BLANKS.sub(" ", _LINE_ENDS.sub("\n", formula))
         formula = _SPACED_KERN.sub(_join_length_unbraced, formula)
         formula = _SPACED_LENGTH.sub(_join_length, _SPACED_NAME.sub(_join_name, formula.strip()))
-        if r"\tag" in formula and display and not _DISPLAY_ENVIRONMENT.match(formula):
-            formula = (
-                f"\\begin{{equation*}}\n{formula}\n\\end{{equation*}}"  # amsmath allows no \tag in $$...$$
-            )
+        if display and _NEEDS_EQUATION.search(formula) and not _DISPLAY_ENVIRONMENT.match(formula):
+            formula = f"\\begin{{equation*}}\n{formula}\n\\end{{equation*}}"
         if _DISPLAY_ENVIRONMENT.match(formula):
             formula = _unnumbered(formula)
             lines.append(f"\\{nonce}begin{number}.\n{formula}\n\\{nonce}end")

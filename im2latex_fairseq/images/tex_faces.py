@@ -62,6 +62,26 @@ def _letters_from_text(family: str, *, italic: str = "it") -> str:
     return "\n".join(lines)
 
 
+# mathptmx refuses the three symbols that Times and Symbol lack. Only the one that grows gets a family of its own:
+# TeX has sixteen.
+_TIMES = r"""\usepackage{mathptmx}
+\DeclareSymbolFont{modernlargesymbols}{OMX}{cmex}{m}{n}
+\let\coprod\relax \DeclareMathSymbol{\coprod}{\mathop}{modernlargesymbols}{"60}
+\renewcommand{\jmath}{\mathord{\text{\usefont{OML}{cmm}{m}{it}\char"7C}}}
+\renewcommand{\amalg}{\mathbin{\text{\usefont{OMS}{cmsy}{m}{n}\char"71}}}"""
+
+# What Computer Modern's italic holds besides letters and Euler lacks: (name, class, place).
+_BESIDES_LETTERS = (
+    *((r"\leftharpoonup", "mathrel", 0x28), (r"\leftharpoondown", "mathrel", 0x29)),
+    *((r"\rightharpoonup", "mathrel", 0x2A), (r"\rightharpoondown", "mathrel", 0x2B)),
+    *((r"\lhook", "mathrel", 0x2C), (r"\rhook", "mathrel", 0x2D)),
+    *((r"\triangleright", "mathbin", 0x2E), (r"\triangleleft", "mathbin", 0x2F)),
+    *((".", "mathord", 0x3A), (r"\ldotp", "mathpunct", 0x3A), (",", "mathpunct", 0x3B)),
+    *(("<", "mathrel", 0x3C), ("/", "mathord", 0x3D), (">", "mathrel", 0x3E), (r"\star", "mathbin", 0x3F)),
+    *((r"\flat", "mathord", 0x5B), (r"\natural", "mathord", 0x5C), (r"\sharp", "mathord", 0x5D)),
+    *((r"\smile", "mathrel", 0x5E), (r"\frown", "mathrel", 0x5F)),
+    *((r"\varrho", "mathord", 0x25), (r"\varsigma", "mathord", 0x26)),
+)
 # The package `euler` leaves too few of TeX's sixteen families for \mathbf, \mathfrak and the like.
 _EULER = "\n".join(
     [
@@ -70,6 +90,12 @@ _EULER = "\n".join(
         r"\SetSymbolFont{letters}{bold}{U}{eur}{b}{n}",
         r"\DeclareMathAlphabet{\mathcal}{U}{eus}{m}{n}",
         *(rf"\DeclareMathSymbol{{{digit}}}{{\mathalpha}}{{letters}}{{`{digit}}}" for digit in "0123456789"),
+        r"\DeclareSymbolFont{besides}{OML}{zplm}{m}{it}",
+        *(
+            rf"\DeclareMathSymbol{{{name}}}{{\{kind}}}{{besides}}{{{place}}}"
+            for name, kind, place in _BESIDES_LETTERS
+        ),
+        r"\DeclareMathAccent{\vec}{\mathord}{besides}{126}",
     ]
 )
 
@@ -78,7 +104,7 @@ _FACES = (
     Face(
         "times",
         "Times with Symbol (mathptmx)",
-        r"\usepackage{mathptmx}",
+        _TIMES,
         ("OT1/ptm", "OT1/ztmcm", "OML/ztmcm"),
     ),
     Face(
