@@ -14,7 +14,8 @@ _SIMPLE_TRAINING = re.compile(r"(?:^|\| )epoch \d+:\s+\d+ / \d+ (?P<fields>.*)$"
 _SIMPLE_VALIDATION = re.compile(
     r"(?:^|\| )epoch \d+ \| valid on '(?P<subset>[^']+)' subset \| (?P<fields>.*)$"
 )
-_START = "| training on "  # what every process of fairseq-train says once
+# What every process of fairseq-train says once.
+_START = re.compile(r"(?:^|\| )training on \d+ devices")
 
 
 class TrainingLogError(ValueError):
@@ -93,7 +94,7 @@ def read_validations(path: Path) -> list[Validation]:
     # A run that was resumed validates again at the same update: the later one stands.
     validations: dict[tuple[str, int], Validation] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        if _START in line:
+        if _START.search(line):
             clock.start_again()
         subset, values = _parse(line)
         if subset is None:

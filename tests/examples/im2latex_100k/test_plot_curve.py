@@ -48,14 +48,15 @@ def test_images_and_hours_add_up(tmp_path: Path) -> None:
     assert found.values == {"ppl": 9.5, "token_accuracy": 54.0}
 
 
-def test_a_resumed_run_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", [START, START.split(" | ")[-1]])  # on the terminal; in --log-file
+def test_a_resumed_run_goes_on_where_its_checkpoint_was(tmp_path: Path, start: str) -> None:
     log = write(
         tmp_path / "train.log",
-        START,
+        start,
         training(100, 30.0, 360),
         validation(100, 9.0),
         training(150, 30.0, 540),  # killed here; the checkpoint is that of update 100
-        START,
+        start,
         training(110, 30.0, 720),
         training(200, 30.0, 1080),
         validation(200, 5.0),
