@@ -435,6 +435,8 @@ class _Reader:
             name = self._read_argument(style, token)
             return rf"\{name}" if name in _FUNCTIONS else rf"\operatorname{{{name}}}"
         if token in (r"\hspace", r"\hspace*"):
+            if self._peek() == "*":  # which tokens may have apart
+                self._take()
             return rf"\hspace{{{_em_of(self._read_name()):g}}}"
         if token == r"\not":
             negated = self._take()

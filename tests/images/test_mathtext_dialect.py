@@ -32,6 +32,7 @@ TRANSLATED = [
     (r"\binom { n } { k }", r"\genfrac{(}{)}{0}{0}{n}{k}", "binomials in a display"),
     (r"a \not \in b", r"a\notin b", "negations"),
     (r"\hspace { 1 c m } x", r"\hspace{2.845}x", "lengths in em"),
+    (r"\hspace * { 1 e m } x", r"\hspace{1}x", "a star apart"),
     (r"\sum \limits _ { i } x", r"\sum_{i}x", "limits are there anyway"),
     (r"\frac12", r"\dfrac{1}{2}", "arguments without braces"),
 ]
