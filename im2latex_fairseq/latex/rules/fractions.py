@@ -3,6 +3,7 @@ r"""Rules on trees: ``\over``, ``\choose`` and relatives to commands in front of
 from __future__ import annotations
 
 from im2latex_fairseq.latex.commands import FONT_SWITCHES, INFIXES
+from im2latex_fairseq.latex.rules.fonts import ROMAN
 from im2latex_fairseq.latex.tree import Command, Group, Infix, Leaf, Raw, Sequence
 
 INFIX_TRIGGERS = INFIXES - {r"\atop"}
@@ -14,13 +15,16 @@ def infix_to_prefix(sequence: Sequence) -> Sequence:
     r"""``{a \over b}`` to ``{\frac{a}{b}}``, ``\choose`` to ``\binom``, the others to ``\genfrac``.
 
     ``\atop`` stays: it has no short prefix form, and the benchmark keeps it. A font switch in front of the
-    first half holds for the second half too.
+    first half holds for the second half too; ``\rm`` at the very front moves in front of the fraction.
     """
     if len(sequence) != 1 or not isinstance(sequence[0], Infix):
         return sequence
     node = sequence[0]
     if node.name == r"\atop":
         return sequence
+    if node.left and node.left[0] == Leaf(ROMAN):
+        node.left = node.left[1:]
+        return [Leaf(ROMAN), *infix_to_prefix(sequence)]
     switches = [child for child in node.left if isinstance(child, Leaf) and child.text in FONT_SWITCHES]
     if switches:
         node.right = [Leaf(switches[-1].text), *node.right]
