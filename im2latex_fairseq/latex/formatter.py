@@ -221,9 +221,13 @@ def _write(nodes: Sequence[Node], pieces: list[str], *, multiline: bool) -> None
         elif isinstance(node, Environment):
             _write_environment(node, pieces, multiline=multiline)
         elif node in ("^", "_") and at + 1 < len(nodes):
+            # `^{^{\prime}}` has no base: the normaliser takes a ' alone for a character.
+            has_base = at > 0
             at += 1
             script_again = at + 1 < len(nodes) and nodes[at + 1] in (node, "'")
-            _write_script(node, nodes[at], pieces, bare_prime=not script_again, multiline=multiline)
+            _write_script(
+                node, nodes[at], pieces, bare_prime=has_base and not script_again, multiline=multiline
+            )
         elif node in TEXT_COMMANDS:
             pieces.append(node)
             while at + 1 < len(nodes) and isinstance(argument := nodes[at + 1], Group):

@@ -43,6 +43,7 @@ FORMATTED = [
     (r"f ^ { \prime a b }", "f'^{ab}"),
     (r"f ^ { 2 \prime }", r"f^{2\prime}"),
     (r"f ^ { \prime ^ { 2 } }", r"f^{\prime^2}"),  # a script of the prime
+    (r"f ^ { ^ { \prime } }", r"f^{^{\prime}}"),  # a prime on nothing, smaller than f'
     (r"f ^ { \prime } ^ { 2 }", r"f^{\prime}^2"),  # an error to TeX; must not become one that isn't
     # operators
     (r"\operatorname { l n } x", r"\ln x"),
