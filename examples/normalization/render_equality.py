@@ -69,8 +69,8 @@ CONSTRUCTS = {
     "text in a box": (
         r"\\(?:text[a-z]*|mbox|hbox|emph)(?![a-zA-Z])",
         "`\\mbox{if}` becomes `\\mathrm { i f }`, as in the benchmark. TeX sets a box in the one and mathematics "
-        "in the other: glyphs are rounded to pixels one by one, an f keeps its italic correction, scripts of a single letter "
-        "sit elsewhere.",
+        "in the other: glyphs are rounded to pixels one by one, an f keeps its italic correction, scripts of a "
+        "single letter sit elsewhere.",
     ),
     "line ends outside of tables": (r"\\\\", "Rows of a display that lost the environment around them."),
     "none of these": ("", "Single cases."),
