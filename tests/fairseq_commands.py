@@ -79,7 +79,7 @@ def finish(process: subprocess.Popen[str], timeout_s: float = 120.0) -> str:
 
 def logged(output: str, tag: str = "") -> list[dict[str, float]]:
     """What `--log-format json` logged: of `train` an epoch, of `valid` a validation, of "" an update."""
-    lines = [line[line.index('{"') :] for line in output.splitlines() if '{"epoch"' in line]
+    lines = [line[line.index('{"') :] for line in output.splitlines() if '{"' in line and line.endswith("}")]
     rows = [{key: float(value) for key, value in json.loads(line).items()} for line in lines]
     return [row for row in rows if (f"{tag}_loss" if tag else "loss") in row]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,7 @@ def load_hub_interface(
     overrides = {"bf16_autocast": False, **overrides}
     if data_name_or_path is not None:
         overrides["data"] = os.fspath(data_name_or_path)
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(paths[0]))
+    state = _read_checkpoint(paths[0])
     cfg = state["cfg"] if state.get("cfg") is not None else convert_namespace_to_omegaconf(state["args"])
     name = cfg.task.get("_name")
     if name != TASK_NAME:
@@ -181,6 +182,17 @@ def load_hub_interface(
         [str(path) for path in paths], arg_overrides=overrides, task=task
     )
     return Im2LatexHubInterface(cfg, task, models)
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path}: no checkpoint that can be read ({type(error).__name__}: {error}); was it cut off? "
+            "copy it again"
+        ) from error
+    return state
 
 
 def _checkpoint_paths(path: Path, checkpoint_file: str) -> list[Path]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_NAME_REGISTRY, build_model
+from fairseq.sequence_generator import SequenceGenerator
 from torch import nn
 
 from im2latex_fairseq import plugin  # noqa: F401  (registers the architectures)
@@ -184,6 +185,17 @@ def test_training_does_not_see_how_far_a_batch_is_padded(model: nn.Module) -> No
     torch.testing.assert_close(results[0][0], results[1][0], rtol=0, atol=1e-4)
     for name, buffer in results[0][1].items():
         torch.testing.assert_close(buffer, results[1][1][name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("arch", ["im2latex_fconv_tiny", "im2latex_gconv_tiny"])
+def test_output_ends_where_positions_do(arch: str, dictionary: Dictionary) -> None:
+    """A limit on the output that is above the model's positions is cut to them."""
+    torch.manual_seed(1)
+    model = build(arch, dictionary, max_target_positions=12).eval()
+    generator = SequenceGenerator([model], dictionary, beam_size=2, max_len_a=0, max_len_b=600, min_len=600)
+    images, sizes = pad(make_pictures(), *BATCH_SIZE_PX)
+    hypotheses = generator.generate([model], {"net_input": {"src_tokens": images, "src_lengths": sizes}})
+    assert {len(beam["tokens"]) for beams in hypotheses for beam in beams} == {12}
 
 
 @pytest.mark.parametrize(
