@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
@@ -41,13 +39,8 @@ class BareLoop:
     """
 
     def __init__(self, flags: Sequence[str], device: torch.device) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of hydra, about fairseq's configuration files
-            arguments = options.parse_args_and_arch(options.get_training_parser(), input_args=list(flags))
-            self.config = convert_namespace_to_omegaconf(arguments)
-        # The other process says the same.
-        for name in ("fairseq", "im2latex_fairseq"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        arguments = options.parse_args_and_arch(options.get_training_parser(), input_args=list(flags))
+        self.config = convert_namespace_to_omegaconf(arguments)
         self.device = device
         utils.set_torch_seed(self.config.common.seed)
         self.task = tasks.setup_task(self.config.task)

@@ -14,11 +14,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import logging
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -292,6 +295,22 @@ def machine(device: torch.device, threads: int) -> str:
     return f"{name}, {threads} threads, torch {torch.__version__}"
 
 
+@contextmanager
+def _only_our_words() -> Iterator[None]:
+    """Keep back what fairseq says while the bare loop is built: fairseq-train says the same."""
+    loggers = [logging.getLogger(name) for name in ("fairseq", "im2latex_fairseq", "hydra")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(
@@ -324,7 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--clock cpu needs --threads 1, and Linux")
     on_cpu = options.cpu or not torch.cuda.is_available()
     device = torch.device("cpu" if on_cpu else "cuda")
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _only_our_words():
         data = options.data or write_synthetic_pairs(Path(scratch) / "data", 2000)
         flags = training_flags(
             data, options.arch, log_interval=options.log_interval, on_cpu=on_cpu, more=options.flags
