@@ -130,6 +130,7 @@ BRACED_ALIGNMENTS = {
     r"\displaylines": "gathered",
     r"\substack": "substack",
 }
+NUMBERED_ALIGNMENTS = frozenset([r"\eqalignno", r"\leqalignno"])  # the third column is a number
 ROW_ENDS = frozenset([r"\\", r"\cr", r"\crcr", r"\tabularnewline"])
 ROW_RULES = {r"\hline": "", r"\hdashline": "", r"\cline": "r", r"\noalign": "r"}
 # Environments that only say "this is mathematics".

@@ -81,7 +81,7 @@ NORMALIZATION_RULES: tuple[TokenRule | TreeRule, ...] = (
     TreeRule(open_wrappers, WRAPPERS),
     TreeRule(infix_to_prefix, INFIX_TRIGGERS | {r"\atop"}),
     TreeRule(keep_size_of_boxes_in_scripts, _TEXTS),
-    TreeRule(text_to_roman, _TEXTS),
+    TreeRule(text_to_roman, _TEXTS, outer_first=True),
     TreeRule(roman_switch_to_command, frozenset([ROMAN]), outer_first=True),
     TreeRule(unify_font_commands, frozenset(FONT_COMMANDS)),
     TreeRule(unify_spaces, SPACE_TRIGGERS),

@@ -13,6 +13,7 @@ from im2latex_fairseq.latex.commands import (
     ALIGNMENTS,
     BRACED_ALIGNMENTS,
     INFIXES,
+    NUMBERED_ALIGNMENTS,
     ROW_ENDS,
     ROW_RULES,
     SIGNATURES,
@@ -587,6 +588,9 @@ class _Parser:
         rows, below = self.rows("}")
         self.depth -= 1
         self.close(opening + 1)
+        if token in NUMBERED_ALIGNMENTS:
+            for row in rows:
+                del row.cells[2:]  # the number of the equation
         return Environment(name, rows, rules_below=below, braced=name == "substack")
 
     # Refusals

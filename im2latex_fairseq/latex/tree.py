@@ -169,11 +169,16 @@ def rewrite(sequence: Sequence, rule: SequenceRule, *, outer_first: bool = False
     return sequence if outer_first else rule(sequence)
 
 
+def _can_be_base(node: Node) -> bool:
+    """Whether a node keeps its meaning in front of scripts: scripts and primes would take them in."""
+    return not isinstance(node, Scripts) and node != Leaf("'")
+
+
 def _rewrite_inside(node: Node, rule: SequenceRule, outer_first: bool) -> None:
     if isinstance(node, Scripts):
         if node.base is not None:
             base = rewrite([node.base], rule, outer_first=outer_first)
-            node.base = base[0] if len(base) == 1 and not isinstance(base[0], Scripts) else Group(base)
+            node.base = base[0] if len(base) == 1 and _can_be_base(base[0]) else Group(base)
         if node.sub is not None:
             node.sub.children = rewrite(node.sub.children, rule, outer_first=outer_first)
         if node.sup is not None:

@@ -75,6 +75,27 @@ def _commands() -> dict[str, tuple[str, ...]]:
 
 
 UNICODE_COMMANDS = _commands()
+_COMBINING = {
+    "\u0300": r"\grave",
+    "\u0301": r"\acute",
+    "\u0302": r"\hat",
+    "\u0303": r"\tilde",
+    "\u0304": r"\bar",
+    "\u0306": r"\breve",
+    "\u0307": r"\dot",
+    "\u0308": r"\ddot",
+    "\u030a": r"\mathring",
+    "\u030c": r"\check",
+    "\u20d7": r"\vec",
+}
+
+
+def _accented(token: str) -> tuple[str, ...] | None:
+    """A letter with an accent as a command with a letter."""
+    letters = unicodedata.normalize("NFD", token)
+    if len(letters) != 2 or not letters[0].isascii() or letters[1] not in _COMBINING:
+        return None
+    return (_COMBINING[letters[1]], "{", letters[0], "}")
 
 
 def spell_unicode(tokens: list[str]) -> list[str]:
@@ -103,6 +124,10 @@ def spell_unicode(tokens: list[str]) -> list[str]:
                 index += 1
             out.append("}")
             continue
+        elif _accented(token) is not None:
+            out += _accented(token) or ()
+        elif token in _COMBINING and out and out[-1] not in ("{", "}"):
+            out[-1:] = [_COMBINING[token], "{", out[-1], "}"]
         elif not (len(token) == 1 and unicodedata.category(token) == "Cf"):
             raise ParseError(
                 "unsupported_character",

@@ -116,7 +116,7 @@ def test_math_delimiters_around_the_whole_go(formula, expected):
         (r"x+\label{never", "unbalanced_braces", 2),
         ("x" * (MAX_CHARACTERS + 1), "formula_too_long", MAX_CHARACTERS),
         ("a\x00", "control_character", 1),
-        ("é", "unsupported_character", 0),
+        ("ж", "unsupported_character", 0),
         (r"\begin{tabular}{c}a\end{tabular}", "unsupported_environment", 0),  # its cells are text
     ],
 )

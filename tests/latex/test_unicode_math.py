@@ -23,7 +23,10 @@ from im2latex_fairseq.latex.unicode_math import UNICODE_COMMANDS, spell_unicode
         ("90°", r"9 0 ^ { \circ }"),
         ("a\u200b\ufeffb", "a b"),  # zero-width characters draw nothing
         ("\u00a0x", "~ x"),
-        ("é", None),
+        ("é", r"\acute { e }"),
+        ("x\u0302+\u03b1\u0304", r"\hat { x } + \bar { \alpha }"),  # a mark behind its letter
+        ("\u0302", None),  # and one behind nothing
+        ("ß", None),
         ("中", None),
     ],
 )
