@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,8 +80,9 @@ def finish(process: subprocess.Popen[str], timeout_s: float = 120.0) -> str:
 
 def logged(output: str, tag: str = "") -> list[dict[str, float]]:
     """What `--log-format json` logged: of `train` an epoch, of `valid` a validation, of "" an update."""
-    lines = [line[line.index('{"') :] for line in output.splitlines() if '{"' in line and line.endswith("}")]
-    rows = [{key: float(value) for key, value in json.loads(line).items()} for line in lines]
+    # fairseq-validate writes its progress and its result on one line: the last object counts.
+    found = re.findall(r'(\{"(?:epoch|\w+_loss)": [^{}]*\})$', output, re.MULTILINE)
+    rows = [{key: float(value) for key, value in json.loads(text).items()} for text in found]
     return [row for row in rows if (f"{tag}_loss" if tag else "loss") in row]
 
 

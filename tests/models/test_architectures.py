@@ -192,7 +192,7 @@ def test_output_ends_where_positions_do(arch: str, dictionary: Dictionary) -> No
     """A limit on the output that is above the model's positions is cut to them."""
     torch.manual_seed(1)
     model = build(arch, dictionary, max_target_positions=12).eval()
-    generator = SequenceGenerator([model], dictionary, beam_size=2, max_len_a=0, max_len_b=600, min_len=600)
+    generator = SequenceGenerator([model], dictionary, beam_size=2, max_len_a=0, max_len_b=600, min_len=11)
     images, sizes = pad(make_pictures(), *BATCH_SIZE_PX)
     hypotheses = generator.generate([model], {"net_input": {"src_tokens": images, "src_lengths": sizes}})
     assert {len(beam["tokens"]) for beams in hypotheses for beam in beams} == {12}
