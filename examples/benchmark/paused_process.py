@@ -32,6 +32,7 @@ class LogLine:
         updates: Done so far.
         loss: Mean of the interval, in bits a token, label smoothing included.
         images_per_update: Mean of the interval.
+        tokens_per_update: Mean of the interval.
         at_s: When it came, on this process's clock.
         cpu_s: CPU seconds that fairseq-train and its workers had used by then; 0 where the system doesn't tell.
     """
@@ -39,6 +40,7 @@ class LogLine:
     updates: int
     loss: float
     images_per_update: float
+    tokens_per_update: float
     at_s: float
     cpu_s: float
 
@@ -124,12 +126,9 @@ class PausedTraining:
             match = _INNER.search(text.rstrip("\n"))
             if match is not None:
                 values = json.loads(match[1])
+                numbers = [float(values[key]) for key in ("loss", "bsz", "wpb")]
                 cpu_s = group_cpu_seconds(self._process.pid)
-                self._lines.put(
-                    LogLine(
-                        int(values["num_updates"]), float(values["loss"]), float(values["bsz"]), at_s, cpu_s
-                    )
-                )
+                self._lines.put(LogLine(int(values["num_updates"]), *numbers, at_s=at_s, cpu_s=cpu_s))
         self._lines.put(None)
 
     def _signal(self, number: int) -> None:

@@ -138,7 +138,7 @@ def measure(
                     flops=cost.flops(batches),
                     fairseq_s=times_s[1] - times_s[0],
                     bare_s=bare.seconds,
-                    fairseq_loss=statistics.fmean(line.loss for line in lines[1:]),
+                    fairseq_loss=mean_loss(lines),
                     bare_loss=bare.loss,
                     operations=operations,
                     square=square,
@@ -159,21 +159,31 @@ def time_operations(loop: BareLoop, batches: Sequence[Batch], clock: Clock) -> t
 
 
 def check_batches(lines: Sequence[LogLine], batches: Sequence[Batch]) -> None:
-    """Compare the numbers of images in the log with those of our batches, interval by interval.
+    """Compare the numbers of images and tokens in the log with those of our batches, interval by interval.
 
     Raises:
         BatchMismatchError: They differ by more than the log rounds.
     """
     start = 0
     for earlier, later in itertools.pairwise(lines):
-        updates = later.updates - earlier.updates
-        mean = statistics.fmean(b["nsentences"] for b in batches[start : start + updates])
-        start += updates
-        if abs(mean - later.images_per_update) > 0.051:
+        end = start + later.updates - earlier.updates
+        ours = [statistics.fmean(b[key] for b in batches[start:end]) for key in ("nsentences", "ntokens")]
+        theirs = [later.images_per_update, later.tokens_per_update]
+        start = end
+        if any(abs(a - b) > 0.051 for a, b in zip(ours, theirs, strict=True)):
             raise BatchMismatchError(
-                f"up to update {later.updates} fairseq-train had {later.images_per_update} images an update, the "
-                f"bare loop has {mean:.2f}; are there flags that change batches after the first epoch?"
+                f"up to update {later.updates} fairseq-train had {theirs} images and tokens an update, the bare "
+                f"loop has {ours}; are there flags that change batches after the first epoch?"
             )
+
+
+def mean_loss(lines: Sequence[LogLine]) -> float:
+    """Of all tokens between the first line and the last, bits a token."""
+    tokens = [
+        (later.updates - earlier.updates) * later.tokens_per_update
+        for earlier, later in itertools.pairwise(lines)
+    ]
+    return sum(n * line.loss for n, line in zip(tokens, lines[1:], strict=True)) / sum(tokens)
 
 
 def spread(batches: Sequence[Batch], count: int) -> list[Batch]:
