@@ -22,6 +22,20 @@ from .formula_screening import needs_own_process, why_unreadable
 from .tex_faces import FACES
 from .tex_process import RenderError, TexBatch, TexEngine, engine_for
 
+__all__ = [
+    "FACES",
+    "PROCESSED_FACE",
+    "RELEASE_FACE",
+    "RELEASE_FACE_HALVED",
+    "RenderError",
+    "RenderResult",
+    "RenderSettings",
+    "finish_image",
+    "render_formula",
+    "render_formulas",
+    "tex_available",
+]
+
 GreyImage = npt.NDArray[np.uint8]
 
 _SIZES_PT = (10, 11, 12)
@@ -221,8 +235,8 @@ def finish_image(drawn: GreyImage, settings: RenderSettings) -> GreyImage | None
     Returns:
         The picture, or None if there is no ink.
     """
-    ink_rows = np.flatnonzero((drawn < 255).any(axis=1))
-    ink_columns = np.flatnonzero((drawn < 255).any(axis=0))
+    is_ink = drawn < 255
+    ink_rows, ink_columns = np.flatnonzero(is_ink.any(axis=1)), np.flatnonzero(is_ink.any(axis=0))
     if not ink_rows.size:
         return None
     cropped = drawn[ink_rows[0] : ink_rows[-1] + 1, ink_columns[0] : ink_columns[-1] + 1]

@@ -114,11 +114,11 @@ _DISPLAY_ENVIRONMENT = re.compile(
 )
 # The argument of a length, its characters parted by spaces as the benchmark's tokens are: "{ 1 c m }".
 _SPACED_LENGTH = re.compile(
-    r"\\(hspace|vspace|hskip|mspace|raisebox|rule)(\s*\*)?((?:\s*\[[^][{}\\]*\])?"
-    r"(?:\s*\{[^{}\\]*\})+)"
+    r"\\(hspace|vspace|mspace|raisebox|rule)(\s*\*)?((?:\s*(?:\[[^][{}\\]*\]|\{[^{}\\]*\}))+)"
 )
+_LENGTH_ARGUMENT = re.compile(r"([\[{])([-+.\d\s]+[a-z](?:\s*[a-z])*\s*)([\]}])")
 _SPACED_KERN = re.compile(
-    r"\\(kern|mkern|hskip|mskip|vskip)((?:\s*[-+.\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
+    r"\\(kern|mkern|hskip|mskip|vskip|raise|lower|moveleft|moveright)((?:\s*[-+.\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
     r"(?:e\s*m|e\s*x|p\s*t|m\s*u|c\s*m|m\s*m|i\s*n|p\s*c|s\s*p|b\s*p|d\s*d|c\s*c))"
 )
 # amsmath allows these in an environment only, not in $$...$$.
@@ -299,7 +299,10 @@ def _join_name(match: re.Match[str]) -> str:
 
 def _join_length(match: re.Match[str]) -> str:
     r"""``\hspace { 1 c m }`` -> ``\hspace{1cm}``."""
-    return rf"\{match.group(1)}{(match.group(2) or '').strip()}" + re.sub(r"\s", "", match.group(3))
+    arguments = _LENGTH_ARGUMENT.sub(
+        lambda part: part.group(1) + re.sub(r"\s", "", part.group(2)) + part.group(3), match.group(3)
+    )
+    return rf"\{match.group(1)}{(match.group(2) or '').strip()}{arguments}"
 
 
 def _join_length_unbraced(match: re.Match[str]) -> str:

@@ -249,7 +249,14 @@ def _read_page(path: Path) -> GreyImage | None:
         with image:
             if image.width * image.height > _MAX_PIXELS:
                 return None
-            return np.asarray(image.convert("L"))
+            if image.mode != "P":
+                return np.asarray(image.convert("L"))
+            # dvipng's palettes are grey: one look-up, several times as fast as Pillow's conversion.
+            greys = np.zeros(256, dtype=np.uint8)
+            palette = image.getpalette("RGB") or []
+            greys[: len(palette) // 3] = palette[::3]
+            grey: GreyImage = greys[np.asarray(image)]
+            return grey
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
 
