@@ -13,6 +13,8 @@ SPACE_COMMANDS = {
 }
 SPACE_TRIGGERS = frozenset([*SPACE_COMMANDS, r"\mskip"])
 LINE_END_TRIGGERS = ROW_ENDS
+_GLUE = frozenset((*r"~ \, \: \> \; \! \quad \qquad \enskip".split(), "\\"))
+_GLUES = frozenset([r"\hspace", r"\hskip", r"\mskip"])
 WRAPPERS = frozenset([r"\ensuremath"])
 
 
@@ -38,7 +40,20 @@ def line_ends_to_empty_groups(sequence: Sequence) -> Sequence:
 
     The benchmark writes ``\,``, which is wider. The empty group counts as an atom between relations.
     """
-    return [Group([]) if isinstance(node, Leaf) and node.text in ROW_ENDS else node for node in sequence]
+    out: Sequence = []
+    for node in sequence:
+        if isinstance(node, Leaf) and node.text in ROW_ENDS:
+            drop_last_glue(out)
+            node = Group([])
+        out.append(node)
+    return out
+
+
+def drop_last_glue(sequence: Sequence) -> None:
+    r"""Take a space off the end, as the ``\unskip`` in LaTeX's ``\\`` does."""
+    last = sequence[-1] if sequence else None
+    if (isinstance(last, Leaf) and last.text in _GLUE) or (isinstance(last, Command) and last.name in _GLUES):
+        sequence.pop()
 
 
 def open_wrappers(sequence: Sequence) -> Sequence:

@@ -23,6 +23,9 @@ TEXT_FONTS = {
     r"\texttt": r"\mathtt",
 }
 _BOXES = frozenset([r"\mbox", r"\hbox"])  # their text keeps its size in scripts
+_ROMAN_BOXES = frozenset([r"\mbox", r"\hbox", r"\text"])
+# Characters that ``\mathrm`` draws otherwise than text: a minus sign, and marks of the italic font.
+_OTHER_GLYPHS = frozenset("-.,;")
 # The two sizes that agree with those of scripts.
 _SIZES = {r"\tiny": r"\scriptscriptstyle", r"\scriptsize": r"\scriptstyle"}
 _TEXT_ACCENTS = {
@@ -79,13 +82,41 @@ def text_to_roman(sequence: Sequence) -> Sequence:
     r"""Text commands to ``\mathrm`` and relatives, ``~`` for blanks; what stood between dollars beside it."""
     out: Sequence = []
     for node in sequence:
-        if isinstance(node, Text) and node.name in TEXT_FONTS and not node.prefix:
+        if isinstance(node, Text) and not node.prefix and _has_other_glyphs(node):
+            out.append(Text(r"\textrm", node.children))
+        elif isinstance(node, Text) and node.name in TEXT_FONTS and not node.prefix and not _stays_text(node):
             pieces = _convert(node.children, TEXT_FONTS[node.name])
             alone = len(pieces) == 1 and (isinstance(pieces[0], Group) or _is_run(pieces[0]))
             out += pieces if alone else [Group(pieces)]
         else:
             out.append(node)
     return out
+
+
+def _stays_text(text: Text) -> bool:
+    r"""Whether a text command is kept: ``\textrm`` and relatives are, ``\mbox``, ``\hbox`` and ``\text`` aren't.
+
+    So the benchmark has it, and TeX sets a box otherwise than mathematics: an ``f`` has no italic correction
+    in it, scripts of a single letter sit lower. With formulas or sizes inside it becomes mathematics all the
+    same.
+    """
+    return text.name not in _ROMAN_BOXES and _is_plain(text)
+
+
+def _has_other_glyphs(text: Text) -> bool:
+    r"""Whether ``\mathrm`` would draw a box with other glyphs (``\mbox{L-loop}``): it becomes ``\textrm``."""
+    return (
+        text.name in _ROMAN_BOXES
+        and any(isinstance(child, Leaf) and child.text in _OTHER_GLYPHS for child in text.children)
+        and _is_plain(text)
+    )
+
+
+def _is_plain(text: Text) -> bool:
+    return all(
+        isinstance(child, Leaf) and child.text not in _SIZES and child.text not in _OTHER_SIZES
+        for child in text.children
+    )
 
 
 def _is_run(node: Node) -> bool:
@@ -111,7 +142,10 @@ def _convert(children: Sequence, font: str) -> Sequence:
         if isinstance(child, Inline):
             flush()
             inside = _inline(child.children, bold)
-            pieces += inside
+            # A list of its own: nothing of it is set apart from the text beside it.
+            grouped = len(inside) == 1 and isinstance(inside[0], Group)
+            plain = all(isinstance(node, Leaf) and node.text.isalnum() for node in inside)
+            pieces += inside if plain or grouped or len(children) == 1 else [Group(inside)]
         elif isinstance(child, Text) and child.name in TEXT_FONTS and not child.prefix:
             flush()
             pieces += _convert(child.children, TEXT_FONTS[child.name])
@@ -138,13 +172,16 @@ def _convert(children: Sequence, font: str) -> Sequence:
 
 
 def _without_math_spaces(run: Sequence) -> Sequence:
-    """Braces around the characters inside a run that mathematics would set space around."""
-    return [
-        Group([node])
-        if 0 < index < len(run) - 1 and isinstance(node, Leaf) and node.text in _SPACED
-        else node
-        for index, node in enumerate(run)
-    ]
+    """Braces around the characters inside a run that mathematics would set space around; hyphens stay text."""
+    out: Sequence = []
+    for index, node in enumerate(run):
+        if node == Leaf("-"):
+            out.append(Text(r"\textrm", [node]))  # mathematics would draw a minus sign
+        elif 0 < index < len(run) - 1 and isinstance(node, Leaf) and node.text in _SPACED:
+            out.append(Group([node]))
+        else:
+            out.append(node)
+    return out
 
 
 def _add_prime(run: Sequence) -> None:
@@ -159,16 +196,18 @@ def _add_prime(run: Sequence) -> None:
 def _inline(children: Sequence, bold: bool) -> Sequence:
     if children and children[0] == Leaf("'"):
         children = [Scripts(None, sup=Group([Leaf(r"\prime")])), *children[1:]]
+    styled = any(_is_styled(child) for child in children)
     if bold:
         children = [Command(r"\boldsymbol", [Group(children)])]
-    if any(_is_styled(child) for child in children):
+    if styled:
         return [Group([Leaf(r"\textstyle"), *children])]
     return children
 
 
 def _is_styled(node: Node) -> bool:
     if isinstance(node, Scripts):
-        return node.base is not None and _is_styled(node.base)
+        # Superscripts stand higher in a display than in text.
+        return node.sup is not None or (node.base is not None and _is_styled(node.base))
     if isinstance(node, Group):
         return any(_is_styled(child) for child in node.children)
     return (
