@@ -109,29 +109,40 @@ def curriculum_order(
     target_lengths: np.ndarray,
     rng: np.random.Generator,
     *,
-    short_share: float = 0.15,
-    short_tokens: int = 40,
+    ramp: int = 600,
 ) -> list[np.ndarray]:
-    """A random order of batches that begins with short formulas.
+    """A random order of batches that begins with the shortest formulas and slowly admits longer ones.
 
-    A model that meets long formulas first learns the language long before it looks at the picture. The
-    first `short_share` of the order has batches of `short_tokens` tokens on average at most, and the
-    rest is a random mixture of all others.
+    On a formula of five tokens attention can hardly miss, so that the encoder learns to tell glyphs before
+    the decoder has learned where to look; a model that meets long formulas first stays a language model
+    for long. At place i of the first `ramp`, a batch is drawn from those whose mean length is within a
+    limit that grows evenly from the shortest to the longest; the rest is a random mixture.
 
     Args:
         batches: Of sample indices.
         target_lengths: Of all samples, (N,), tokens.
         rng: Of the random order.
-        short_share: Of the batches, where there are as many short ones.
-        short_tokens: Longest average of a batch that counts as short.
+        ramp: Batches until all lengths are admitted; at most two thirds of all batches are.
     """
-    shuffled = [batches[i] for i in rng.permutation(len(batches))]
-    lengths = np.asarray(target_lengths, dtype=np.int64)
-    is_short = [lengths[batch].mean() <= short_tokens for batch in shuffled]
-    wanted = round(short_share * len(batches))
-    first = [i for i, short in enumerate(is_short) if short][:wanted]
-    taken = set(first)
-    return [shuffled[i] for i in first] + [b for i, b in enumerate(shuffled) if i not in taken]
+    if not batches:
+        return []
+    lengths = np.array([np.asarray(target_lengths)[batch].mean() for batch in batches])
+    by_length = np.argsort(lengths, kind="stable").tolist()
+    ramp = min(ramp, 2 * len(batches) // 3)
+    shortest, longest = lengths.min(), lengths.max()
+    admitted: list[int] = []
+    order: list[int] = []
+    following = 0
+    for place in range(ramp):
+        limit = shortest + (longest - shortest) * (place + 1) / ramp
+        while following < len(by_length) and (lengths[by_length[following]] <= limit or not admitted):
+            admitted.append(by_length[following])
+            following += 1
+        chosen = int(rng.integers(len(admitted)))
+        admitted[chosen], admitted[-1] = admitted[-1], admitted[chosen]
+        order.append(admitted.pop())
+    rest = admitted + by_length[following:]
+    return [batches[i] for i in (*order, *(rest[k] for k in rng.permutation(len(rest))))]
 
 
 def padding_waste(batches: list[np.ndarray], sizes_px: np.ndarray) -> float:

@@ -122,20 +122,42 @@ def test_the_order_is_fixed_without_a_generator_and_differs_with_one() -> None:
     assert sorted(first) == sorted(fixed) == list(range(300))
 
 
-def test_a_curriculum_begins_with_short_formulas() -> None:
-    rng = np.random.default_rng(1)
-    lengths = np.concatenate([np.full(200, 20), np.full(200, 90)])
+def test_a_curriculum_begins_with_short_formulas_and_admits_longer_ones() -> None:
+    lengths = np.repeat(np.arange(1, 101), 4)
     batches = [np.arange(start, start + 4) for start in range(0, 400, 4)]
-    ordered = curriculum_order(batches, lengths, rng, short_share=0.3, short_tokens=40)
+    ordered = curriculum_order(batches, lengths, np.random.default_rng(1), ramp=50)
     assert sorted(b[0] for b in ordered) == sorted(b[0] for b in batches)
-    means = [lengths[b].mean() for b in ordered]
-    assert max(means[:30]) <= 40
-    assert 0.2 < np.mean(np.array(means[30:]) <= 40) < 0.4  # the rest is mixed: 20 of 70 are short
+    means = np.array([lengths[b].mean() for b in ordered])
+    limits = 1 + 99 * np.arange(1, 51) / 50
+    assert (means[:50] <= limits).all()
+    assert means[:10].mean() < 15
+    assert 40 < means[50:].mean() < 90  # the rest is mixed, and richer in long ones
+    assert (np.diff(means[50:]) < 0).mean() > 0.3
 
 
-def test_a_curriculum_takes_what_short_ones_there_are() -> None:
-    lengths = np.array([10, 90, 90, 90])
-    batches = [np.array([i]) for i in range(4)]
-    ordered = curriculum_order(batches, lengths, np.random.default_rng(1), short_share=1.0)
-    assert ordered[0][0] == 0
-    assert sorted(b[0] for b in ordered) == [0, 1, 2, 3]
+def test_a_curriculum_differs_with_the_seed_alone() -> None:
+    lengths = np.repeat(np.arange(1, 41), 2)
+    batches = [np.arange(start, start + 2) for start in range(0, 80, 2)]
+    orders = [
+        [int(b[0]) for b in curriculum_order(batches, lengths, np.random.default_rng(seed))]
+        for seed in (1, 1, 2)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize(
+    "count, ramp",
+    [
+        (0, 10),  # nothing to order
+        (1, 10),  # one batch: no ramp at all
+        (4, 600),  # fewer batches than the ramp: it covers two thirds of them
+        (4, 0),  # no ramp: a random order
+    ],
+)
+def test_a_curriculum_keeps_every_batch(count: int, ramp: int) -> None:
+    lengths = np.array([10, 90, 80, 70])
+    batches = [np.array([i]) for i in range(count)]
+    ordered = curriculum_order(batches, lengths, np.random.default_rng(1), ramp=ramp)
+    assert sorted(int(b[0]) for b in ordered) == list(range(count))
+    if count == 4 and ramp:
+        assert ordered[0][0] == 0

@@ -50,7 +50,9 @@ class PlainCnnEncoder(ImageEncoder):
         self.norms = nn.ModuleList()
         in_channels = 1
         for out_channels, (_, has_norm, _) in zip(channels, _LAYERS, strict=True):
-            self.convolutions.append(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not has_norm))
+            convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not has_norm)
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # He et al. 2015
+            self.convolutions.append(convolution)
             self.norms.append(MaskedBatchNorm2d(out_channels) if has_norm else nn.Identity())
             in_channels = out_channels
 

@@ -116,6 +116,25 @@ def test_widths_alone_mask_columns() -> None:
     assert (~out["encoder_padding_mask"]).sum(dim=1).tolist() == [8, 2]
 
 
+def test_blank_paper_is_masked() -> None:
+    images = torch.zeros(2, 1, 16, 32)
+    images[0, :, 3, 9] = 1.0  # one stroke, in cell (0, 1)
+    images[1, :, 8:, 24:] = 0.05  # a shadow, lighter than any ink
+    images[1, :, 0, 0] = 0.2  # faint ink
+    unread = PoolingEncoder()(images)["encoder_padding_mask"].view(2, 2, 4)
+    assert (~unread[0]).nonzero().tolist() == [[0, 1]]
+    assert (~unread[1]).nonzero().tolist() == [[0, 0]]
+
+
+def test_a_blank_picture_is_read_whole() -> None:
+    """With all of it masked, attention would be NaN."""
+    images = torch.zeros(2, 1, 16, 32)
+    images[0] = 1.0
+    out = PoolingEncoder()(images, src_lengths=torch.tensor([[16, 32], [8, 16]]))
+    assert (~out["encoder_padding_mask"]).sum(dim=1).tolist() == [8, 2]
+    assert PoolingEncoder()(images)["encoder_padding_mask"] is None
+
+
 @pytest.mark.parametrize("shape", [(2, 16, 32), (2, 3, 16, 32), (2, 5)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"images must be \(B, 1, H, W\)"):
