@@ -30,11 +30,24 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data(tmp_path_factory.mktemp("prepared"), {"train": 16, "valid": 6, "test": 6})
 
 
-@pytest.fixture(scope="session", params=["im2latex_gconv_tiny", "im2latex_fconv_tiny"])
-def checkpoint(
-    request: pytest.FixtureRequest, prepared_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A checkpoint of each decoder, trained for a few updates on `prepared_data`."""
-    folder = tmp_path_factory.mktemp(request.param)
-    train_tiny(prepared_data, folder, "--arch", request.param, "--max-update", 8)
+@pytest.fixture(scope="session")
+def gated_checkpoint(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the gated decoder, trained for a few updates on `prepared_data`."""
+    folder = tmp_path_factory.mktemp("gconv")
+    train_tiny(prepared_data, folder, "--arch", "im2latex_gconv_tiny", "--max-update", 8)
     return folder / "checkpoint_last.pt"
+
+
+@pytest.fixture(scope="session")
+def stock_checkpoint(prepared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of fairseq's decoder, trained for a few updates on `prepared_data`."""
+    folder = tmp_path_factory.mktemp("fconv")
+    train_tiny(prepared_data, folder, "--arch", "im2latex_fconv_tiny", "--max-update", 8)
+    return folder / "checkpoint_last.pt"
+
+
+@pytest.fixture(scope="session", params=["gated", "stock"])
+def checkpoint(request: pytest.FixtureRequest) -> Path:
+    """Both, one after the other."""
+    path: Path = request.getfixturevalue(f"{request.param}_checkpoint")
+    return path

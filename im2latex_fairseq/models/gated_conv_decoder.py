@@ -161,6 +161,7 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
             encoder_out: What `ImageEncoder.forward` returns.
             incremental_state: fairseq's dictionary for decoding step by step; only the last token is read
                 when it holds the tokens before.
+            **unused: What fairseq passes beside, not used.
 
         Returns:
             Logits (B, T, V), or (B, 1, V) with incremental state; attention (B, T, S), the mean over

@@ -18,6 +18,12 @@ from tests.synthetic_data import TOKENS, write_data
 SIZES = {"train": 6, "valid": 3}
 
 
+@pytest.fixture
+def checkpoint(gated_checkpoint: Path) -> Path:
+    """One decoder is enough here."""
+    return gated_checkpoint
+
+
 def generate(data: Path, checkpoint: Path, *arguments: object) -> str:
     return run_fairseq(
         "generate", data, "--task", "im2latex", "--path", checkpoint, "--gen-subset", "valid", "--beam", 1,

@@ -58,7 +58,7 @@ def test_the_size_of_batches_changes_nothing(prepared_data: Path, checkpoint: Pa
         assert by_number[1][number] == pytest.approx(score, abs=1e-4)
 
 
-@pytest.mark.parametrize("options", [(), ("--sampling-topk", 5), ("--sampling-topp", 0.8)])
+@pytest.mark.parametrize("options", [(), ("--sampling-topk", 5)])
 def test_sampling(prepared_data: Path, checkpoint: Path, options: tuple[object, ...]) -> None:
     arguments = ("--sampling", "--beam", 2, "--nbest", 2, *options)
     first, again, other = (
@@ -69,9 +69,16 @@ def test_sampling(prepared_data: Path, checkpoint: Path, options: tuple[object, 
     assert all(len(texts) == 2 for texts in lines(first, "H").values())
 
 
-def test_scoring_by_sacrebleu_is_our_bleu(prepared_data: Path, checkpoint: Path) -> None:
+def test_scoring_by_sacrebleu_is_our_bleu(prepared_data: Path, gated_checkpoint: Path) -> None:
     output = generate(
-        prepared_data, checkpoint, "--beam", 1, "--scoring", "sacrebleu", "--sacrebleu-tokenizer", "none"
+        prepared_data,
+        gated_checkpoint,
+        "--beam",
+        1,
+        "--scoring",
+        "sacrebleu",
+        "--sacrebleu-tokenizer",
+        "none",
     )
     printed = re.search(r"Generate test with beam=1: BLEU = (\S+)", output)
     assert printed is not None
@@ -111,9 +118,9 @@ def test_scores_of_references(prepared_data: Path, checkpoint: Path) -> None:
     assert lines(output, "H") == lines(output, "T")
 
 
-def test_an_ensemble_of_a_model_with_itself_is_the_model(prepared_data: Path, checkpoint: Path) -> None:
-    alone = generate(prepared_data, checkpoint, "--beam", 2)
-    twice = generate(prepared_data, f"{checkpoint}:{checkpoint}", "--beam", 2)
+def test_an_ensemble_of_a_model_with_itself_is_the_model(prepared_data: Path, gated_checkpoint: Path) -> None:
+    alone = generate(prepared_data, gated_checkpoint, "--beam", 2)
+    twice = generate(prepared_data, f"{gated_checkpoint}:{gated_checkpoint}", "--beam", 2)
     assert lines(alone, "H") == lines(twice, "H")
 
 
@@ -155,9 +162,9 @@ def test_train_pictures_are_not_augmented_in_validation(prepared_data: Path, tmp
 # -- fairseq-interactive -------------------------------------------------------------------------------
 
 
-def interact(data: Path, checkpoint: Path, listing: Path, *arguments: object) -> str:
+def interact(data: Path, gated_checkpoint: Path, listing: Path, *arguments: object) -> str:
     return run_fairseq(
-        "interactive", data, "--task", "im2latex", "--path", checkpoint, "--input", listing, "--beam", 2,
+        "interactive", data, "--task", "im2latex", "--path", gated_checkpoint, "--input", listing, "--beam", 2,
         "--max-len-b", 8, *arguments,
     )  # fmt: skip
 
@@ -172,18 +179,18 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 def test_paths_of_pictures(
-    prepared_data: Path, checkpoint: Path, pictures: list[Path], tmp_path: Path
+    prepared_data: Path, gated_checkpoint: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text("".join(f"{path}\n" for path in pictures))
-    one_by_one = interact(prepared_data, checkpoint, listing)
+    one_by_one = interact(prepared_data, gated_checkpoint, listing)
     assert list(lines(one_by_one, "H")) == [0, 1, 2]
-    buffered = interact(prepared_data, checkpoint, listing, "--buffer-size", 3, "--batch-size", 3)
+    buffered = interact(prepared_data, gated_checkpoint, listing, "--buffer-size", 3, "--batch-size", 3)
     assert lines(buffered, "H") == lines(one_by_one, "H")
 
 
 def test_a_picture_of_the_test_split_reads_the_same(
-    prepared_data: Path, checkpoint: Path, tmp_path: Path
+    prepared_data: Path, gated_checkpoint: Path, tmp_path: Path
 ) -> None:
     """Preparing a prepared picture changes nothing: the path from files is that of the data folder."""
     store = ImageStore(prepared_data / "test.images")
@@ -191,8 +198,8 @@ def test_a_picture_of_the_test_split_reads_the_same(
     for number, image in enumerate(store):
         Image.fromarray(image).save(tmp_path / f"{number}.png")
     listing.write_text("".join(f"{tmp_path / f'{number}.png'}\n" for number in range(len(store))))
-    from_files = interact(prepared_data, checkpoint, listing)
-    from_folder = generate(prepared_data, checkpoint, "--beam", 2, "--max-len-b", 8)
+    from_files = interact(prepared_data, gated_checkpoint, listing)
+    from_folder = generate(prepared_data, gated_checkpoint, "--beam", 2, "--max-len-b", 8)
     assert lines(from_files, "H") == {
         number: texts[:1] for number, texts in sorted(lines(from_folder, "H").items())
     }
@@ -200,7 +207,11 @@ def test_a_picture_of_the_test_split_reads_the_same(
 
 @pytest.mark.parametrize("buffering", [(), ("--buffer-size", 9, "--batch-size", 9)])
 def test_unreadable_pictures_are_named_counted_and_skipped(
-    prepared_data: Path, checkpoint: Path, pictures: list[Path], tmp_path: Path, buffering: tuple[object, ...]
+    prepared_data: Path,
+    gated_checkpoint: Path,
+    pictures: list[Path],
+    tmp_path: Path,
+    buffering: tuple[object, ...],
 ) -> None:
     (tmp_path / "text.png").write_text("no picture")
     Image.fromarray(np.full((40, 90), 255, dtype=np.uint8)).save(tmp_path / "blank.png")
@@ -215,7 +226,7 @@ def test_unreadable_pictures_are_named_counted_and_skipped(
     paths.append(tmp_path / "wide.png")
     listing = tmp_path / "list.txt"
     listing.write_text("".join(f"{path}\n" for path in paths))
-    output = interact(prepared_data, checkpoint, listing, *buffering)
+    output = interact(prepared_data, gated_checkpoint, listing, *buffering)
     assert list(lines(output, "H")) == [1, 4]
     skipped = [line for line in output.splitlines() if line.startswith("skipped (")]
     for number, (line, name) in enumerate(
@@ -225,16 +236,18 @@ def test_unreadable_pictures_are_named_counted_and_skipped(
         assert name in line
 
 
-def test_image_scale(prepared_data: Path, checkpoint: Path, pictures: list[Path], tmp_path: Path) -> None:
+def test_image_scale(
+    prepared_data: Path, gated_checkpoint: Path, pictures: list[Path], tmp_path: Path
+) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text(f"{pictures[0]}\n")
-    expected = lines(interact(prepared_data, checkpoint, listing), "H")
+    expected = lines(interact(prepared_data, gated_checkpoint, listing), "H")
     doubled = Image.open(pictures[0])
     doubled.resize((doubled.width * 2, doubled.height * 2), Image.Resampling.NEAREST).save(pictures[0])
-    assert lines(interact(prepared_data, checkpoint, listing, "--image-scale", 0.5), "H") == expected
+    assert lines(interact(prepared_data, gated_checkpoint, listing, "--image-scale", 0.5), "H") == expected
 
 
-def test_any_split_name(tmp_path: Path, checkpoint: Path) -> None:
+def test_any_split_name(tmp_path: Path, gated_checkpoint: Path) -> None:
     data = write_data(tmp_path / "data", {"pages_valid": 3})
-    output = generate(data, checkpoint, "--gen-subset", "pages_valid", "--beam", 1)
+    output = generate(data, gated_checkpoint, "--gen-subset", "pages_valid", "--beam", 1)
     assert len(lines(output, "H")) == 3

@@ -153,6 +153,7 @@ class ImageEncoder(FairseqEncoder):
             src_tokens: Images (B, 1, H, W), float32 in [0, 1], 0 = blank paper.
             src_lengths: Unpadded sizes (B, 2), (height, width) in pixels; or widths (B,), the height then
                 being that of the batch; or None if nothing is padded.
+            **unused: What fairseq passes beside, not used.
 
         Returns:
             encoder_out: (keys, values), each (B, S, C), batch-first as FConvDecoder needs.
