@@ -76,13 +76,17 @@ def _loses_primes(pair: Pair) -> bool:
     return pair.official.count(r"\prime") < pair.ours.count(r"\prime") and "'" in pair.raw
 
 
+def _text_blanks(line: str) -> int:
+    return sum(text.count("~") for text in re.findall(r"\\text[a-z]+ \{[^{}]*\}", line))
+
+
 # A pair may show several; in the order of the report.
 CLASSES = (
     DifferenceClass(
         r"single arguments without braces: `\frac 1 2`, `\sqrt 2`, `\mathcal M`, `\widetilde \phi`",
         "same picture; ours braces every argument",
         _official_has(
-            r"\\(?:frac|sqrt|mathcal|mathbf|mathrm|widetilde|widehat) [^{\[]"
+            r"\\(?:frac|sqrt|math[a-z]+|wide[a-z]+|[vh]?phantom) [^{\[]"
             r"|\\frac \{(?:[^{}]|\{[^{}]*\})*\} [^{]|[_^] [^{]"
         ),
     ),
@@ -100,7 +104,17 @@ CLASSES = (
         r"`--` as one token in mathematics", "same picture: two minus signs", _official_has(r" -- ")
     ),
     DifferenceClass(
-        r"`\nonumber` kept", "same picture; ours drops what leaves no ink", _official_has(r"\\nonumber")
+        r"`\nonumber`, `\hfill`, `\protect` kept",
+        "same picture; ours drops what leaves no ink",
+        _official_has(r"\\(?:nonumber|hfill|protect|label)"),
+    ),
+    DifferenceClass(
+        "two pairs of braces around a cell or a line", "same picture; ours has one", _official_has(r"\{ \{ ")
+    ),
+    DifferenceClass(
+        r"`\kern` and `\hspace *`",
+        r"same picture; ours writes `\hspace`",
+        _official_has(r"\\kern|\\hspace \*"),
     ),
     DifferenceClass(
         "primes in front of a superscript", r"official loses ink: `\phi'^A` without its prime", _loses_primes
@@ -121,17 +135,25 @@ CLASSES = (
         _raw_has(r"[_^]\s*\{?\s*\\[mh]box\{(?!\\)"),
     ),
     DifferenceClass(
-        r"`\textrm` kept",
-        "official loses the blanks between words, and draws one between letters",
-        _official_has(r"\\textrm"),
+        r"blanks in `\textrm` and relatives",
+        "official loses them: `s c a l a r p e r t u r b a t i o n`",
+        lambda pair: _text_blanks(pair.official) < _text_blanks(pair.ours),
+    ),
+    DifferenceClass(
+        "hyphens, full stops and commas in a box",
+        r"official draws a minus sign, and marks of the italic font; ours keeps the text: `\textrm { L - l o o p }`",
+        lambda pair: pair.official.count(r"\textrm") < pair.ours.count(r"\textrm"),
     ),
     DifferenceClass(
         r"`\limits` and `\nolimits` dropped", "official moves the limits", _raw_has(r"\\(?:no)?limits")
     ),
     DifferenceClass(
-        "a line end inside the formula",
-        r"official draws a thin space; LaTeX an empty atom",
-        lambda pair: pair.ours.count("{ }") > pair.official.count("{ }"),
+        "a line end outside an array",
+        r"official draws a thin space; LaTeX an empty atom, and nothing at the end",
+        lambda pair: (
+            pair.ours.count("{ }") > pair.official.count("{ }")
+            or (pair.official.endswith(r"\,") and not pair.ours.endswith(r"\,"))
+        ),
     ),
     DifferenceClass(
         "punctuation inside text",

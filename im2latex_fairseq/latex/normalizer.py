@@ -145,6 +145,7 @@ def _normal_tree(tokens: list[str]) -> list[str]:
     ends_with_row_end = tokens[-1] in ROW_ENDS
     if ends_with_row_end or len(rows) > 1 or len(rows[0].cells) > 1:
         sequence = join_rows(rows, ends_with_row_end=ends_with_row_end)
+        present |= _ENVIRONMENTS
     for rule in _TREE_RULES:
         if not present.isdisjoint(rule.triggers):
             sequence = rewrite(sequence, rule.apply, outer_first=rule.outer_first)

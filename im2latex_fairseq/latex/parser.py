@@ -479,7 +479,7 @@ class _Parser:
             elif token in ("^", "_"):
                 # TeX refuses a script in text; the benchmark's raw lines mean mathematics by it.
                 children.append(self.scripts(children.pop() if children else None))
-            elif token in ("'", "#"):
+            elif token == "'":
                 self.position += 1
                 children.append(Leaf(token))
             else:

@@ -76,7 +76,7 @@ _TOKEN = re.compile(
       \\(?:begin|end)(?![a-zA-Z])\s*\{{\s*[a-zA-Z]+\*?\s*\}}     # \begin {{ array }} is one token
     | \\(?:left|right|middle)(?![a-zA-Z])\s*                     # \left ( is one token
         (?:[()\[\]|/.<>]|\\[{{}}|]|\\(?:{_DELIMITER_WORDS})(?![a-zA-Z]))
-    | \\(?:{"|".join(STARRED_COMMANDS)})\*
+    | \\(?:{"|".join(STARRED_COMMANDS)})\s*\*                     # LaTeX skips the blank
     | \\[a-zA-Z]+
     | \\[^\s]
     | \\                                                         # control space: its blank is skipped
@@ -97,6 +97,7 @@ _TEXT_BRACE = (
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff]")
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
 _NO_BREAK_SPACE = re.compile("[\u00a0\u202f\u2007]")
+_FUSIBLE = re.compile(r"\\(?:begin|end|left|right|middle)|\*")  # what a token with blanks inside has
 _PIECE = re.compile(r"\S+")
 
 
@@ -118,7 +119,7 @@ def tokenize(formula: str) -> list[str]:
     if _TEXT_COMMAND.search(text):
         return [token.text for token in _Scanner(formula, text).scan()]
     tokens = _TOKEN.findall(text)
-    if "\\begin" in text or "\\end" in text or "\\left" in text or "\\right" in text or "\\middle" in text:
+    if _FUSIBLE.search(text):
         tokens = ["".join(token.split()) if len(token) > 5 else token for token in tokens]
         if "\\begin" in tokens or "\\end" in tokens:
             _Scanner(formula, text).scan()  # raises, with the position
@@ -157,7 +158,7 @@ def detokenize(tokens: Sequence[str]) -> str:
     pieces: list[str] = []
     previous = ""
     for token in tokens:
-        if previous == "\\" or (_is_control_word(previous) and _would_join(previous, token)):
+        if previous == "\\" or (_is_control_word(previous) and token[0].isalpha()):
             pieces.append(" ")
         pieces.append(token)
         previous = token
@@ -168,10 +169,6 @@ def detokenize(tokens: Sequence[str]) -> str:
 
 def _is_control_word(token: str) -> bool:
     return len(token) > 1 and token[0] == "\\" and token[-1].isalpha()
-
-
-def _would_join(word: str, token: str) -> bool:
-    return token[0].isalpha() or (token[0] == "*" and word[1:] in STARRED_COMMANDS)
 
 
 def _readable_text(formula: str) -> str:

@@ -147,7 +147,7 @@ def _write_environment(node: Environment, out: list[str]) -> None:
                 out += inside
             else:
                 _write_group(Group(without_outer_braces(cell)), out)
-        if index + 1 < len(node.rows) or not open_cells or node.rules_below:
+        if index + 1 < len(node.rows) or not open_cells or node.rules_below or not any(row.cells):
             out.append(r"\\")
     out += node.rules_below
     out.append("}" if node.braced else f"\\end{{{node.name}}}")

@@ -3,6 +3,7 @@ r"""Rules on trees: alignments by their one name, and rows of a formula that has
 from __future__ import annotations
 
 from im2latex_fairseq.latex.parser import ParseError
+from im2latex_fairseq.latex.rules.spaces import drop_last_glue
 from im2latex_fairseq.latex.tree import Environment, Fenced, Group, Infix, Leaf, Node, Row, Sequence, append
 from im2latex_fairseq.latex.writer import OPEN_CELLS, without_outer_braces
 
@@ -28,6 +29,8 @@ _INNER = {
     "multline*": "gathered",
     "multlined": "gathered",
 }
+_GAPS = frozenset(r"\vskip \vspace \smallskip \medskip \bigskip \kern \penalty".split())
+_BOXES = frozenset(r"\hbox \vbox \mbox \text \hrule".split())
 _EQNARRAYS = frozenset(["eqnarray", "eqnarray*"])
 
 
@@ -45,7 +48,6 @@ def _unified(node: Environment) -> Node:
             row.cells = [without_outer_braces(cell) for cell in row.cells]
         row.rules = _with_ink(row.rules)
         row.gap = []
-    _drop_empty_last_row(node)
     if node.name in _EQNARRAYS:
         return equation_array(node.rows)
     node.name = _INNER.get(node.name, node.name)
@@ -60,16 +62,9 @@ def _unified(node: Environment) -> Node:
 
 def _with_ink(rules: list[str]) -> list[str]:
     r"""Rules between rows but for ``\noalign{\vskip 2mm}``, which is a gap."""
-    if r"\noalign" in rules and r"\hrule" not in rules:
-        start = rules.index(r"\noalign")
-        return rules[:start]
+    if r"\noalign" in rules and not _GAPS.isdisjoint(rules) and _BOXES.isdisjoint(rules):
+        return rules[: rules.index(r"\noalign")]
     return rules
-
-
-def _drop_empty_last_row(node: Environment) -> None:
-    while len(node.rows) > 1 and all(not cell for cell in node.rows[-1].cells):
-        node.rules_below = node.rows[-1].rules + node.rules_below
-        node.rows.pop()
 
 
 def _repeated_columns(columns: list[str]) -> list[str]:
@@ -98,15 +93,16 @@ def equation_array(rows: list[Row]) -> Environment:
     for row in rows:
         for column, cell in enumerate(row.cells):
             if column != 1 and cell and cell[0] != Leaf(r"\displaystyle"):
-                cell.insert(0, Leaf(r"\displaystyle"))
+                row.cells[column] = [Leaf(r"\displaystyle"), *_as_part(cell)]
     return Environment("array", rows, columns=["r", "c", "l"])
 
 
 def join_rows(rows: list[Row], *, ends_with_row_end: bool) -> Sequence:
     r"""A formula of several rows without an environment, as files of display formulas have them.
 
-    Without alignment marks a line end is ``{ }``, as LaTeX has it in a display; one at the very end becomes
-    ``\,`` as in the benchmark. With marks the rows are what stood in ``align`` (one mark a row)
+    Without alignment marks a line end is ``{ }``, as LaTeX has it in a display, and takes a space in front of
+    it away; one at the very end goes (the benchmark makes it ``\,``, which leaves no ink either, but moves a
+    centred display by half its width). With marks the rows are what stood in ``align`` (one mark a row)
     or ``eqnarray`` (two), and get their environment back; a single row only loses its marks.
     """
     while len(rows) > 1 and all(not cell for cell in rows[-1].cells):
@@ -116,10 +112,13 @@ def join_rows(rows: list[Row], *, ends_with_row_end: bool) -> Sequence:
         nodes = rows[0].cells[0]
         for row in rows[1:]:
             try:
+                drop_last_glue(nodes)
                 nodes = append(append(nodes, [Group([])]), row.cells[0])
             except ValueError as error:
                 raise ParseError("double_infix", str(error), 0, "put braces around one") from None
-        return append(nodes, [Leaf(r"\,")]) if ends_with_row_end else nodes
+        if ends_with_row_end:
+            drop_last_glue(nodes)
+        return nodes or [Leaf(r"\,")]
     if len(rows) == 1:
         return [node for cell in rows[0].cells for node in _as_part(cell)]
     if marks == 2 and all(len(row.cells) < 3 or len(row.cells[1]) <= 1 for row in rows):

@@ -19,7 +19,14 @@ from im2latex_fairseq.latex.normalizer import normalize
             r"\begin{array}{c|c}a&b\\[2mm]\hline\end{array}",
             r"\begin{array} { c | c } { a } & { b } \\ \hline \end{array}",
         ),
-        (r"\begin{array}{c}{a}\\{{b}}\\ \\\end{array}", r"\begin{array} { c } { a } \\ { b } \\ \end{array}"),
+        (r"\begin{array}{c}{a}\\{{b}}\\\end{array}", r"\begin{array} { c } { a } \\ { b } \\ \end{array}"),
+        # an empty row takes room, and a fence around it grows
+        (r"\begin{array}{c}a\\\\\end{array}", r"\begin{array} { c } { a } \\ { } \\ \end{array}"),
+        (r"\begin{aligned}a\\\\\end{aligned}", r"\begin{aligned} a \\ \\ \end{aligned}"),
+        (
+            r"\begin{array}{c}a\\\noalign{\hbox{and}}b\end{array}",
+            r"\begin{array} { c } { a } \\ \noalign { \hbox { a n d } } { b } \\ \end{array}",
+        ),
         (r"\begin{array}{c}\noalign{\vskip2pt}a\end{array}", r"\begin{array} { c } { a } \\ \end{array}"),
         (r"\begin{cases}a&b\\c\end{cases}", r"\begin{cases} { a } & { b } \\ { c } \\ \end{cases}"),
         (r"\begin{split}a&=b\end{split}", r"\begin{aligned} a & = b \end{aligned}"),
@@ -57,6 +64,11 @@ def test_environments(formula, expected):
             r"{ \displaystyle c } & { < } & { \displaystyle d } \\ \end{array}",
         ),
         (r"a\over b&c", r"{ \frac { a } { b } } c"),
+        (
+            r"a&=&b\over c\\&=&d",
+            r"\begin{array} { r c l } { \displaystyle a } & { = } & { \displaystyle { \frac { b } { c } } } \\ "
+            r"{ } & { = } & { \displaystyle d } \\ \end{array}",
+        ),
     ],
 )
 def test_rows_without_an_environment(formula, expected):
