@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from im2latex_fairseq.latex.commands import ALIGNMENTS, BRACED_ALIGNMENTS, ROW_ENDS
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.macros import MacroTable, expand_macros, has_definitions
-from im2latex_fairseq.latex.parser import ParseError, parse_tokens
+from im2latex_fairseq.latex.parser import parse_tokens
 from im2latex_fairseq.latex.rules.alignments import fence_matrices, join_rows
 from im2latex_fairseq.latex.rules.fonts import (
     FONT_COMMANDS,
@@ -46,6 +46,7 @@ from im2latex_fairseq.latex.rules.spaces import (
     unify_spaces,
 )
 from im2latex_fairseq.latex.rules.text import TEXT_FONTS, keep_size_of_boxes_in_scripts, text_to_roman
+from im2latex_fairseq.latex.token_cursor import ParseError
 from im2latex_fairseq.latex.tokenizer import tokenize, tokenize_with_positions
 from im2latex_fairseq.latex.tree import Sequence, rewrite
 from im2latex_fairseq.latex.unicode_math import spell_unicode

@@ -7,7 +7,6 @@ exhaust Python's stack.
 from __future__ import annotations
 
 from collections.abc import Sequence as Tokens
-from typing import NoReturn
 
 from im2latex_fairseq.latex.commands import (
     ALIGNMENTS,
@@ -15,17 +14,12 @@ from im2latex_fairseq.latex.commands import (
     INFIXES,
     NUMBERED_ALIGNMENTS,
     ROW_ENDS,
-    ROW_RULES,
     SIGNATURES,
     UNSUPPORTED_COMMANDS,
 )
 from im2latex_fairseq.latex.errors import LatexError
-from im2latex_fairseq.latex.tokenizer import (
-    DELIMITER_CHARACTERS,
-    DELIMITER_COMMANDS,
-    TEXT_ARGUMENTS,
-    tokenize_with_positions,
-)
+from im2latex_fairseq.latex.token_cursor import CLOSERS, END, ParseError, TokenCursor
+from im2latex_fairseq.latex.tokenizer import TEXT_ARGUMENTS, tokenize_with_positions
 from im2latex_fairseq.latex.tree import (
     Command,
     Environment,
@@ -43,21 +37,9 @@ from im2latex_fairseq.latex.tree import (
     append,
 )
 
-MAX_DEPTH = 64
-_END = ""  # what `_peek` gives behind the last token
 _LIMITS = frozenset([r"\limits", r"\nolimits", r"\displaylimits"])
-_CLOSERS = frozenset(["}", "&", _END]) | ROW_ENDS
 _CLOSER_STARTS = frozenset(["\\righ", "\\end{"])  # five characters each
 _SCRIPT_MARKS = frozenset(["^", "_", "'", r"\sp", r"\sb"]) | _LIMITS
-_UNITS = frozenset("pt mm cm in ex em mu bp pc dd cc sp".split())
-
-
-class ParseError(Exception):
-    """What went wrong at which token; `parse` makes a LatexError with an offset of it."""
-
-    def __init__(self, reason: str, detail: str, index: int, hint: str = "") -> None:
-        super().__init__(reason, detail, index, hint)
-        self.reason, self.detail, self.index, self.hint = reason, detail, index, hint
 
 
 def parse(formula: str) -> list[Row]:
@@ -89,24 +71,14 @@ def parse_tokens(tokens: Tokens[str]) -> list[Row]:
         ParseError: what can't be read, and at which token.
     """
     parser = _Parser(tokens)
-    rows, _ = parser.rows(_END)
+    rows, _ = parser.rows(END)
     if parser.position < len(tokens):
         parser.refuse_stray()
     return rows
 
 
-class _Parser:
-    def __init__(self, tokens: Tokens[str]) -> None:
-        self.tokens = list(tokens)
-        self.tokens.append(_END)
-        self.position = 0
-        self.depth = 0
-
-    def enter(self) -> None:
-        """One level deeper; every recursion passes here."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self.refuse("nesting_too_deep", f"more than {MAX_DEPTH} levels", "split the formula")
+class _Parser(TokenCursor):
+    """Builds nodes from what the cursor reads; a method a construct."""
 
     # Sequences and atoms
 
@@ -117,7 +89,7 @@ class _Parser:
         tokens = self.tokens
         while True:
             token = tokens[self.position]
-            if token in _CLOSERS or (token[:5] in _CLOSER_STARTS and _closes(token)):
+            if token in CLOSERS or (token[:5] in _CLOSER_STARTS and _closes(token)):
                 break
             if token in _SCRIPT_MARKS:
                 nodes.append(self.scripts(nodes.pop() if nodes else None))
@@ -162,7 +134,7 @@ class _Parser:
             self.refuse(
                 "unsupported_command", f"{token} is no mathematics that can be read", "expand it first"
             )
-        if token in _CLOSERS or token in INFIXES or token in _SCRIPT_MARKS or _closes(token):
+        if token in CLOSERS or token in INFIXES or token in _SCRIPT_MARKS or _closes(token):
             self.refuse("missing_argument", f"{token or 'the end'!r} where an argument is needed")
         self.position += 1
         return Leaf(token)
@@ -186,15 +158,6 @@ class _Parser:
             except ValueError:
                 self.refuse("double_infix", "two infix commands in one group", "put braces around one")
         return nodes
-
-    def close(self, opening: int) -> None:
-        token = self.tokens[self.position]
-        if token == "}":
-            self.position += 1
-        elif token == _END:
-            self.refuse_at(opening, "unbalanced_braces", "'{' that is never closed", "close it")
-        else:
-            self.refuse_stray()
 
     def argument(self) -> Group:
         """What TeX takes as an argument: a group, or one atom as if it stood in braces."""
@@ -287,22 +250,6 @@ class _Parser:
                 arguments.append(Raw(self.delimiter()))
         return Command(name, arguments, options)
 
-    def option(self) -> Raw | None:
-        """``[`` ... ``]`` where one stands; brackets inside braces don't close it."""
-        if self.tokens[self.position] != "[":
-            return None
-        start = self.position
-        depth = 0
-        for index in range(start + 1, len(self.tokens)):
-            token = self.tokens[index]
-            if token == "]" and depth == 0:
-                self.position = index + 1
-                return Raw(self.tokens[start + 1 : index])
-            depth += (token == "{") - (token == "}")
-            if depth < 0 or token == _END:
-                break
-        self.refuse("unbalanced_brackets", "'[' of an option that is never closed", "close it or use {[}")
-
     def formula_option(self) -> Group | None:
         """A formula in brackets, where one stands."""
         start = self.position + 1
@@ -311,85 +258,13 @@ class _Parser:
             return None
         end = self.position
         self.position = start
-        closer, self.tokens[end - 1] = self.tokens[end - 1], _END
+        closer, self.tokens[end - 1] = self.tokens[end - 1], END
         children = self.sequence()
         if self.position != end - 1:
             self.refuse_stray()
         self.tokens[end - 1] = closer
         self.position = end
         return Group(children)
-
-    def raw_argument(self, command: int) -> Raw:
-        """Balanced tokens in braces, or one token."""
-        start = self.position
-        if self.tokens[start] != "{":
-            if self.tokens[start] in _CLOSERS:
-                self.refuse("missing_argument", f"{self.tokens[command]} without its argument")
-            self.position += 1
-            return Raw([self.tokens[start]])
-        depth = 0
-        for index in range(start, len(self.tokens)):
-            token = self.tokens[index]
-            depth += (token == "{") - (token == "}")
-            if depth == 0:
-                self.position = index + 1
-                return Raw(self.tokens[start + 1 : index])
-        self.refuse("unbalanced_braces", "'{' that is never closed", "close it")
-
-    def dimension(self) -> list[str]:
-        """A bare dimension: sign, digits, unit; ``plus`` and ``minus`` parts are read over."""
-        start = self.position
-        index = start
-        tokens = self.tokens
-        while tokens[index] in ("-", "+", "="):
-            index += 1
-        digits = index
-        while tokens[index].isdigit() or tokens[index] in (".", ","):
-            index += 1
-        if tokens[index].startswith("\\") and tokens[index][1:].isalpha():
-            end = index + 1  # a register: 0.5\textwidth
-        elif index > digits and tokens[index] + tokens[index + 1] in _UNITS:
-            end = index + 2
-        elif index > digits and "".join(tokens[index : index + 6]) in (
-            "truept",
-            "truemm",
-            "truecm",
-            "truein",
-        ):
-            end = index + 6
-        else:
-            self.refuse(
-                "bad_dimension", f"{tokens[start - 1]} without a dimension", "write a number and a unit"
-            )
-        self.position = end
-        for word in ("plus", "minus"):
-            if "".join(tokens[self.position : self.position + len(word)]) == word:
-                self.position += len(word)
-                self.glue_part()
-        return [token for token in tokens[start:end] if token != "="]
-
-    def glue_part(self) -> None:
-        while self.tokens[self.position].isdigit() or self.tokens[self.position] in (".", "-"):
-            self.position += 1
-        unit = "".join(self.tokens[self.position : self.position + 2])
-        if unit in _UNITS:
-            self.position += 2
-        elif unit == "fi":
-            self.position += 2
-            while self.tokens[self.position] == "l":
-                self.position += 1
-
-    def delimiter(self) -> list[str]:
-        token = self.tokens[self.position]
-        if token == "{" and self.tokens[self.position + 2] == "}":  # \big{(} is common
-            inner = self.tokens[self.position + 1]
-            if inner in DELIMITER_CHARACTERS or inner in DELIMITER_COMMANDS:
-                self.position += 3
-                return [inner]
-        if token not in DELIMITER_CHARACTERS and token not in DELIMITER_COMMANDS:
-            self.refuse("bad_delimiter", f"{token or 'the end'!r} where a delimiter is needed")
-        self.position += 1
-        return [token]
 
     def fenced(self) -> Fenced:
         opening = self.position
@@ -400,7 +275,7 @@ class _Parser:
         children = self.lines()
         token = self.tokens[self.position]
         if token[:6] != r"\right":
-            if token in (_END, "}", "&"):
+            if token in (END, "}", "&"):
                 self.refuse_at(opening, "unbalanced_fences", r"\left without \right", r"add \right.")
             self.refuse_stray()
         if token == r"\right":
@@ -414,7 +289,7 @@ class _Parser:
         self.position += 1
         index: Sequence = []
         while self.tokens[self.position] != r"\of":
-            if self.tokens[self.position] in _CLOSERS:
+            if self.tokens[self.position] in CLOSERS:
                 self.refuse_at(opening, "missing_argument", r"\root without \of")
             index.append(self.atom())
         self.position += 1
@@ -427,7 +302,7 @@ class _Parser:
         self.position += 1
         above: Sequence = []
         while self.tokens[self.position] != r"\over":
-            if self.tokens[self.position] in _CLOSERS:
+            if self.tokens[self.position] in CLOSERS:
                 self.refuse_at(opening, "missing_argument", r"\buildrel without \over")
             above.append(self.atom())
         self.position += 1
@@ -450,7 +325,7 @@ class _Parser:
             self.position += 2
             prefix += ["t", "o", *self.dimension()]
         if self.tokens[self.position] != "{":
-            if self.tokens[self.position] in _CLOSERS or prefix:
+            if self.tokens[self.position] in CLOSERS or prefix:
                 self.refuse("missing_argument", f"{name} without its text")
             self.position += 1
             return Text(name, [Leaf(self.tokens[self.position - 1])])
@@ -468,7 +343,7 @@ class _Parser:
                 self.position += 1
                 self.depth -= 1
                 return children
-            if token == _END:
+            if token == END:
                 self.refuse_at(opening, "unbalanced_braces", f"{name} that is never closed", "close it")
             if token == "$" or token == r"\(":
                 children.append(self.inline(r"\)" if token == r"\(" else "$"))
@@ -490,7 +365,7 @@ class _Parser:
         self.position += 1
         children: Sequence = []
         while self.tokens[self.position] != closer:
-            if self.tokens[self.position] in _CLOSERS:
+            if self.tokens[self.position] in CLOSERS:
                 self.refuse_at(opening, "unbalanced_dollars", "'$' that is never closed", "close it")
             token = self.tokens[self.position]
             if token in _SCRIPT_MARKS:
@@ -526,35 +401,6 @@ class _Parser:
                 if ender != r"\cr" or self.tokens[self.position] != r"\crcr":
                     break
 
-    def row_gap(self) -> list[str]:
-        """What may follow ``\\\\``: a star, and a gap in brackets if a dimension stands in them."""
-        if self.tokens[self.position] == "*":
-            self.position += 1
-        if self.tokens[self.position] != "[":
-            return []
-        index = self.position + 1
-        gap: list[str] = []
-        while self.tokens[index] not in ("]", _END) and len(gap) < 24:
-            gap.append(self.tokens[index])
-            index += 1
-        text = "".join(gap)
-        if self.tokens[index] == "]" and (
-            text == "" or (text[-2:] in _UNITS and _is_number(text[:-2])) or r"\base" in text
-        ):
-            self.position = index + 1
-            return gap
-        return []
-
-    def row_rules(self) -> list[str]:
-        rules: list[str] = []
-        while self.tokens[self.position] in ROW_RULES:
-            token = self.tokens[self.position]
-            rules.append(token)
-            self.position += 1
-            if ROW_RULES[token]:
-                rules += ["{", *self.raw_argument(self.position - 1).tokens, "}"]
-        return rules
-
     def environment(self, name: str) -> Environment:
         opening = self.position
         if name not in ALIGNMENTS:
@@ -572,7 +418,7 @@ class _Parser:
         self.depth -= 1
         token = self.tokens[self.position]
         if token != closer:
-            if token == _END:
+            if token == END:
                 self.refuse_at(opening, "unbalanced_environments", f"\\begin{{{name}}} that is never ended")
             self.refuse_stray()
         self.position += 1
@@ -593,29 +439,7 @@ class _Parser:
                 del row.cells[2:]  # the number of the equation
         return Environment(name, rows, rules_below=below, braced=name == "substack")
 
-    # Refusals
-
-    def refuse(self, reason: str, detail: str, hint: str = "") -> NoReturn:
-        raise ParseError(reason, detail, self.position, hint)
-
-    def refuse_at(self, index: int, reason: str, detail: str, hint: str = "") -> NoReturn:
-        raise ParseError(reason, detail, index, hint)
-
-    def refuse_stray(self) -> NoReturn:
-        token = self.tokens[self.position]
-        if token == "}":
-            self.refuse("unbalanced_braces", "'}' without '{'", "remove it or open it")
-        if token == "&":
-            self.refuse("misplaced_alignment", "'&' outside an alignment", "put it into an environment")
-        if token.startswith(r"\right"):
-            self.refuse("unbalanced_fences", r"\right without \left", r"add \left.")
-        self.refuse("unbalanced_environments", f"{token!r} where nothing of the kind is open")
-
 
 def _closes(token: str) -> bool:
     """``\\end{...}`` and ``\\right`` with its delimiter, but no arrow."""
     return token[:5] == r"\end{" or (token[:6] == r"\right" and not token[6:7].isalpha())
-
-
-def _is_number(text: str) -> bool:
-    return text.lstrip("+-").replace(".", "", 1).replace(",", "", 1).isdigit()

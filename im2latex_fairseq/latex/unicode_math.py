@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from im2latex_fairseq.latex.parser import ParseError
+from im2latex_fairseq.latex.token_cursor import ParseError
 
 _GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma
     tau upsilon phi chi psi omega""".split()

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from im2latex_fairseq.latex.errors import LatexError
-from im2latex_fairseq.latex.parser import MAX_DEPTH, parse
+from im2latex_fairseq.latex.parser import parse
+from im2latex_fairseq.latex.token_cursor import MAX_DEPTH
 from im2latex_fairseq.latex.tree import (
     Command,
     Environment,

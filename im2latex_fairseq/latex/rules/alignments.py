@@ -2,8 +2,8 @@ r"""Rules on trees: alignments by their one name, and rows of a formula that has
 
 from __future__ import annotations
 
-from im2latex_fairseq.latex.parser import ParseError
 from im2latex_fairseq.latex.rules.spaces import drop_last_glue
+from im2latex_fairseq.latex.token_cursor import ParseError
 from im2latex_fairseq.latex.tree import Environment, Fenced, Group, Infix, Leaf, Node, Row, Sequence, append
 from im2latex_fairseq.latex.writer import OPEN_CELLS, without_outer_braces
 

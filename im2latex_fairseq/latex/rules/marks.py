@@ -3,7 +3,7 @@ r"""Rules on tokens: what no picture shows (labels, numbers), math delimiters, o
 from __future__ import annotations
 
 from im2latex_fairseq.latex.commands import DISPLAYS, ROW_ENDS
-from im2latex_fairseq.latex.parser import ParseError
+from im2latex_fairseq.latex.token_cursor import ParseError
 
 _WITH_ARGUMENT = frozenset([r"\label", r"\tag", r"\tag*"])
 _ALONE = frozenset(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from im2latex_fairseq.latex.normalizer import normalize
-from im2latex_fairseq.latex.parser import ParseError
 from im2latex_fairseq.latex.rules.marks import drop_invisible_marks, drop_math_delimiters
+from im2latex_fairseq.latex.token_cursor import ParseError
 
 
 @pytest.mark.parametrize(
