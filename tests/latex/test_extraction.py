@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex_fairseq.latex.extraction import collect_definitions, extract_formulas
@@ -183,6 +183,7 @@ def test_included_names() -> None:
     assert included_names(source) == ["a", "b.tex", "c/d", "e", "f", "g"]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.text("ab\n", max_size=6), st.integers(1, 50)), max_size=8))
 def test_every_character_knows_its_line(pieces: list[tuple[str, int]]) -> None:
     mapped = LineMappedText()
@@ -241,6 +242,7 @@ SHARDS = st.sampled_from(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(SHARDS, max_size=30).map("".join))
 def test_any_source_is_read(source: str) -> None:
     extraction = extract_formulas(source)
