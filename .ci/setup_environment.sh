@@ -33,11 +33,11 @@ im2latex_find_python() {
 }
 
 im2latex_fingerprint() {
-    # What decides the installation: the requirements, the pins, the interpreter, where the checkout lies, and
-    # the packages' folders (an editable installation maps the top-level package only, so new files need nothing).
+    # What decides the installation: the requirements, the pins, the interpreter and where the checkout lies. The
+    # code itself doesn't: an editable installation points at the folder.
     (
         cd "$im2latex_root"
-        sha256sum setup.py pyproject.toml .ci/constraints.txt
+        sha256sum setup.py .ci/constraints.txt
         "$PYTHON" -c 'import sys; print(sys.version)'
         pwd
     ) | sha256sum | cut -d' ' -f1

@@ -68,7 +68,7 @@ class FormulaGrammar:
         max_depth: How deep fractions, roots and brackets may hold one another.
     """
 
-    def __init__(self, seed: int, max_depth: int = 2) -> None:
+    def __init__(self, seed: int, max_depth: int = 1) -> None:
         self._random = random.Random(seed)
         self._max_depth = max_depth
         self._write: dict[str, Callable[[int], str]] = {
@@ -83,22 +83,22 @@ class FormulaGrammar:
         return list(drawn)
 
     def draw(self) -> str:
-        """One formula: a term, an expression, or two expressions and a relation between them."""
+        """One formula: a term, an expression, or an equation or comparison of something small with one."""
         kind = self._random.random()
-        if kind < 0.25:
+        if kind < 0.4:
             # Short formulas teach a model to look: in a small picture there is little else to look at.
             return self._term(0)
-        if kind < 0.55:
-            return self._expression(0, max_terms=3)
-        left, right = (self._expression(0, max_terms=terms) for terms in (1, 2))
-        return f"{left} {self._random.choice(RELATIONS)} {right}"
+        if kind < 0.6:
+            return self._expression(0, max_terms=2)
+        left = self._factor(self._max_depth)
+        return f"{left} {self._random.choice(RELATIONS)} {self._expression(0, max_terms=2)}"
 
     def draw_with(self, production: str) -> str:
         """One formula that certainly holds the production named (for tests and for looking at each)."""
         return f"{self._symbol(0)} = {self._write[production](0)}"
 
     def _expression(self, depth: int, max_terms: int) -> str:
-        count = self._random.randint(1, max_terms) if self._random.random() < 0.75 else 1
+        count = self._random.randint(1, max_terms)
         terms = [self._term(depth) for _ in range(count)]
         written = terms[0]
         if self._random.random() < 0.08:
@@ -170,7 +170,7 @@ class FormulaGrammar:
         return f"{self._pick(LATIN, CAPITALS, GREEK)}({arguments})"
 
     def _fraction(self, depth: int) -> str:
-        above, below = (self._expression(depth + 1, max_terms=2 - depth) for _ in range(2))
+        above, below = (self._expression(depth + 1, max_terms=2) for _ in range(2))
         return rf"\frac{{{above}}}{{{below}}}"
 
     def _derivative(self, depth: int) -> str:

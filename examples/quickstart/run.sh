@@ -45,20 +45,25 @@ step "formulas: $here/formula_grammar.py"
 wc -l "$work"/lists/*.txt
 head -n 3 "$work/lists/test.txt"
 
-step "pictures and data folder: preprocess/prepare_data.py"
+step "pictures, splits, dictionary: preprocess/prepare_data.py (reports: $work/prepare.log)"
 sed "s/^engine = \"auto\"/engine = \"$engine\"/" "$here/recipe.toml" >"$work/recipe.toml"
 OMP_NUM_THREADS=1 "$PYTHON" preprocess/prepare_data.py "$work/recipe.toml" \
-    --data "$work/lists" --output "$work/data"
+    --data "$work/lists" --output "$work/data" >"$work/prepare.log"
+for split in train valid test; do
+    echo "$split: $(tail -n +2 "$work/data/$split.tsv" | wc -l) pictures"
+done
+echo "dictionary: $(wc -l <"$work/data/dict.txt") tokens"
 
 step "training: fairseq-train (all of its output: $log)"
 train=(
     "$work/data" --user-dir im2latex_fairseq --task im2latex --arch im2latex_gconv_tiny
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1
     --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0
-    --lr 3e-3 --lr-scheduler cosine --warmup-updates 100 --max-update 1100
-    --max-tokens 12000 --batch-size 64 --dropout 0.0 --curriculum 2
-    --eval-generate --seed 1 --cpu
-    --no-epoch-checkpoints --log-format simple --log-interval 50
+    --lr 2e-3 --lr-scheduler cosine --warmup-updates 200 --min-lr 2e-5 --max-update 4500
+    --max-tokens 3000 --batch-size 12 --required-batch-size-multiple 1 --dropout 0.0 --curriculum 1
+    --max-tokens-valid 12000 --batch-size-valid 64 --validate-interval 3
+    --eval-generate --eval-generate-samples 100 --seed 1 --cpu --num-workers 1
+    --no-epoch-checkpoints --log-format simple --log-interval 100
 )
 # What was trained, so that a rerun goes on with the same run, skips a finished one, and begins anew otherwise.
 run_id=$({
@@ -96,6 +101,5 @@ step "decoding held-out formulas: fairseq-generate --beam 5"
 
 step "scores"
 "$PYTHON" -m examples.quickstart.write_report --generated "$work/generated.txt" --data "$work/data" \
-    --out "$work/report.html" --fact architecture im2latex_gconv_tiny \
-    --fact "trained for" "$(grep -c . /dev/null || true)"
+    --out "$work/report.html" --fact architecture im2latex_gconv_tiny
 step "done"

@@ -16,6 +16,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from examples.quickstart.generation_output import GenerationOutput, Prediction, read_generation_output
@@ -82,12 +84,16 @@ def marked_difference(tokens: Sequence[str], other: Sequence[str], tag: str) -> 
     return " ".join(parts)
 
 
+def png_source(image: npt.NDArray[np.uint8]) -> str:
+    """A grey picture (H, W) as a data URI."""
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
+
+
 def pair_html(prediction: Prediction, store: ImageStore) -> str:
     """A picture beside what was read in it; where that is wrong, both texts with the difference marked."""
     image = store[prediction.row]
-    encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, format="PNG", optimize=True)
-    source = base64.b64encode(encoded.getvalue()).decode("ascii")
     height, width = image.shape
     probability = f"{2**prediction.log2_probability:.2f} a token"
     if prediction.is_exact:
@@ -103,7 +109,7 @@ def pair_html(prediction: Prediction, store: ImageStore) -> str:
             f"<code>{marked_difference(prediction.reference, prediction.hypothesis, 'ins')}</code>"
         )
     return (
-        f'<div class="pair"><div class="picture"><img src="data:image/png;base64,{source}" '
+        f'<div class="pair"><div class="picture"><img src="{png_source(image)}" '
         f'width="{width}" height="{height}" alt="picture {prediction.row}"></div><div>{reading}</div></div>'
     )
 

@@ -14,7 +14,7 @@ _TINY_GRID = json.dumps(
         "stem_channels": 16,
         "grid_channels": 96,
         "trunk_blocks": 0,
-        "grid_blocks": "3x5,3x5",
+        "grid_blocks": "3x3,1x5",
         "horizontal_stride": 8,
     }
 )
