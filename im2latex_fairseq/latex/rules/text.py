@@ -6,6 +6,7 @@ well and puts a blank in place of every dollar; the picture has neither.
 
 from __future__ import annotations
 
+from im2latex_fairseq.latex.commands import FONT_SWITCHES
 from im2latex_fairseq.latex.tree import Command, Group, Inline, Leaf, Node, Scripts, Sequence, Text
 
 TEXT_FONTS = {
@@ -41,6 +42,7 @@ _TEXT_ACCENTS = {
 }
 # Sizes that mathematics doesn't have; without effect on it.
 _OTHER_SIZES = frozenset(r"\footnotesize \small \normalsize \large \Large \LARGE \huge \Huge".split())
+_SWITCHES = FONT_SWITCHES | _OTHER_SIZES | frozenset(_SIZES)
 # Characters that mathematics sets with space around them and text doesn't.
 _SPACED = frozenset(",;:=+-*<>")
 _STYLED = frozenset(
@@ -113,10 +115,7 @@ def _has_other_glyphs(text: Text) -> bool:
 
 
 def _is_plain(text: Text) -> bool:
-    return all(
-        isinstance(child, Leaf) and child.text not in _SIZES and child.text not in _OTHER_SIZES
-        for child in text.children
-    )
+    return all(isinstance(child, Leaf) and child.text not in _SWITCHES for child in text.children)
 
 
 def _is_run(node: Node) -> bool:

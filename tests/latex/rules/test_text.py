@@ -26,6 +26,7 @@ from im2latex_fairseq.latex.normalizer import normalize
         (r"\mbox{for $x>0$ only}", r"{ \mathrm { f o r ~ } { x > 0 } \mathrm { ~ o n l y } }"),
         (r"\mbox{for $x^2$}", r"{ \mathrm { f o r ~ } { \textstyle x ^ { 2 } } }"),
         (r"\mbox{$\frac12$}", r"{ \textstyle \frac { 1 } { 2 } }"),
+        (r"\mbox{\rm S.A. }", r"\mathrm { \mathrm { S . A . ~ } }"),
         (r"\mbox{\bf x}", r"\mathrm { \bf x }"),
         (r"\mbox{\boldmath$x$}", r"{ \boldsymbol { x } }"),
         (r"\mbox{\small a}", r"\mathrm { a }"),
