@@ -48,7 +48,7 @@ class Operation:
 
 
 class OperationRecorder(TorchDispatchMode):
-    """Notes every operation that torch's flop counter knows, forward and backward, as it really ran.
+    """Notes every convolution and matrix product, forward and backward, as it really ran.
 
     What autocast, fusing and the backward make of the model's code is seen, since the recorder sits below them.
     """
@@ -62,7 +62,7 @@ class OperationRecorder(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        count_flops = flop_registry.get(func._overloadpacket)
+        count_flops = _COUNTS.get(func._overloadpacket)
         if count_flops is not None:
             flops = int(count_flops(*args, **(kwargs or {}), out_val=result))
             tensors = [
@@ -86,12 +86,36 @@ class OperationRecorder(TorchDispatchMode):
         return lambda: func(*args, **kwargs)
 
 
+def _conv_tbc_flops(
+    inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, pad: int = 0, *, out_val: torch.Tensor
+) -> int:
+    """Of a convolution over time: inputs (T, B, C), weight (K, C, O); each tap meets the inputs it covers."""
+    time_in, batch, _ = inputs.shape
+    taps, channels_in, channels_out = weight.shape
+    met = sum(max(0, min(len(out_val), time_in + pad - k) - max(0, pad - k)) for k in range(taps))
+    return 2 * batch * channels_in * channels_out * met
+
+
+def _addmm_flops(
+    summand: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, out_val: torch.Tensor, **scales: float
+) -> int:
+    return 2 * left.shape[0] * left.shape[1] * right.shape[1]
+
+
+# torch's flop counter doesn't know fairseq's convolution over time, whose backward is made of addmm_.
+_COUNTS: dict[Any, Callable[..., int]] = {
+    **flop_registry,
+    torch.ops.aten.conv_tbc: _conv_tbc_flops,
+    torch.ops.aten.addmm_: _addmm_flops,
+}
+
+
 def _operand(tensor: torch.Tensor) -> Operand:
     return Operand(tuple(tensor.shape), tensor.stride(), tensor.dtype)
 
 
 def _kind(name: str) -> str:
-    if "convolution" not in name:
+    if "conv" not in name:
         return "matrix products"
     return "convolutions, backward" if "backward" in name else "convolutions, forward"
 

@@ -234,29 +234,30 @@ def _shape_terms(batch: Batch) -> tuple[float, float, float]:
 
 
 def summary(rounds: Sequence[Round]) -> dict[str, float]:
-    """Medians over the rounds of what each round compares with itself."""
-    median = statistics.median
-    kinds = sorted({kind for r in rounds for kind in r.operations})
-    result = {
-        "gflop_per_image": sum(r.flops for r in rounds) / sum(r.images for r in rounds) / 1e9,
-        "fairseq_images_per_s": median(r.images / r.fairseq_s for r in rounds),
-        "bare_images_per_s": median(r.images / r.bare_s for r in rounds),
-        "limit_images_per_s": median(r.images / r.limit_s for r in rounds),
-        "fairseq_gflops": median(r.flops / r.fairseq_s / 1e9 for r in rounds),
-        "bare_gflops": median(r.flops / r.bare_s / 1e9 for r in rounds),
-        "limit_gflops": median(r.flops / r.limit_s / 1e9 for r in rounds),
-        "square_gflops": median(r.square.gflops for r in rounds),
-        "fairseq_of_bare": median(r.bare_s / r.fairseq_s for r in rounds),
-        "fairseq_of_limit": median(r.limit_s / r.fairseq_s for r in rounds),
-        "bare_of_limit": median(r.limit_s / r.bare_s for r in rounds),
+    """All rounds together: what each side did in all of its seconds, over the same updates."""
+    images, flops = sum(r.images for r in rounds), sum(r.flops for r in rounds)
+    seconds = {
+        "fairseq": sum(r.fairseq_s for r in rounds),
+        "bare": sum(r.bare_s for r in rounds),
+        "limit": sum(r.limit_s for r in rounds),
+    }
+    result = {"gflop_per_image": flops / images / 1e9}
+    for side, taken_s in seconds.items():
+        result[f"{side}_images_per_s"] = images / taken_s
+        result[f"{side}_gflops"] = flops / taken_s / 1e9
+    result |= {
+        "fairseq_of_bare": seconds["bare"] / seconds["fairseq"],
+        "fairseq_of_limit": seconds["limit"] / seconds["fairseq"],
+        "bare_of_limit": seconds["limit"] / seconds["bare"],
+        "square_gflops": total(r.square for r in rounds).gflops,
         "fairseq_loss": statistics.fmean(r.fairseq_loss for r in rounds),
         "bare_loss": statistics.fmean(r.bare_loss for r in rounds),
     }
-    for kind in kinds:
-        speeds = [r.operations[kind] for r in rounds if kind in r.operations]
-        result[f"{kind}: gflops"] = median(speed.gflops for speed in speeds)
-        everything = total(s for r in rounds for s in r.operations.values())
-        result[f"{kind}: share of flops"] = total(speeds).flops / everything.flops
+    everything = total(speed for r in rounds for speed in r.operations.values())
+    for kind in sorted({kind for r in rounds for kind in r.operations}):
+        speed = total(r.operations[kind] for r in rounds if kind in r.operations)
+        result[f"{kind}: gflops"] = speed.gflops
+        result[f"{kind}: share of flops"] = speed.flops / everything.flops
     return result
 
 
@@ -266,7 +267,7 @@ def table(rounds: Sequence[Round], parameters: int) -> str:
     ratios = [r.bare_s / r.fairseq_s for r in rounds]
     lines = [
         f"{parameters / 1e6:.2f}M parameters; {s['gflop_per_image']:.2f} GFLOP an image, forward and backward; "
-        f"{sum(r.images for r in rounds)} images in {len(rounds)} rounds, medians of them:",
+        f"{sum(r.images for r in rounds)} images in {len(rounds)} rounds:",
         "",
         f"{'':<34}  images/s  GFLOP/s  of bare loop  of bf16 limit",
         f"{'fairseq-train':<34}  {s['fairseq_images_per_s']:8.1f}  {s['fairseq_gflops']:7.0f}  "

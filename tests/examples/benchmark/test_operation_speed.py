@@ -64,6 +64,17 @@ def test_equal_calls_are_one_operation() -> None:
     assert recorder.flops == 3 * 2 * 2 * 4 * 4
 
 
+def test_counts_the_convolution_of_the_stock_decoder() -> None:
+    recorder = OperationRecorder()
+    inputs, weight, bias = (
+        torch.randn(*shape, requires_grad=True) for shape in ((10, 2, 4), (3, 4, 6), (6,))
+    )
+    with recorder:
+        torch.conv_tbc(inputs, weight, bias, 2).sum().backward()
+    forward = 2 * 10 * 2 * 4 * 6 * 3  # each of the three taps meets each of the ten inputs
+    assert recorder.flops == 3 * forward  # and the backward makes two gradients of them
+
+
 def test_times_each_kind_alone(recorder: OperationRecorder) -> None:
     speeds = measure_operations(recorder, CPU, min_s=0.0)
     assert total(speeds.values()).flops == recorder.flops
