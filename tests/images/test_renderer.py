@@ -354,7 +354,7 @@ def test_threads_may_draw_at_once():
 
 
 @pytest.mark.tex
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(alphabet="\\{}[]^_&$#%~ ab1\n()", max_size=12), max_size=8))
 def test_any_text_gets_a_result_and_spares_its_neighbour(texts):
     formulas = [formula for text in texts for formula in (text, "x")]
