@@ -201,7 +201,7 @@ def test_attention_of_the_stock_decoder_starts_neither_flat_nor_saturated(
             entropies.append(entropy / math.log(weight.shape[-1]))
             peaks.append((weight.max(dim=-1).values.mean() * weight.shape[-1]).item())
     # Relative to log S flat attention has entropy 1, saturated attention 0.
-    assert all(0.5 < entropy < 0.998 for entropy in entropies), entropies
+    assert all(0.4 < entropy < 0.97 for entropy in entropies), entropies
     # The cell looked at most gets more than its share from the start, so that there is something to learn from.
     assert all(peak > 1.2 for peak in peaks), peaks
     # What is read from the picture neither drowns the decoder's own signal nor drowns in it.
