@@ -44,6 +44,10 @@ RAW = (
 )
 FORMS = ("normal form", "formatted form")
 EXAMPLES_PER_CLASS = 4
+SEED_NOTE = (
+    "Rules were mended by the exceptions of seed 1 (99.04% of 1,974 equal afterwards), so that its share flatters "
+    "them; other seeds are fresh."
+)
 
 # Classes of exceptions, by what happened to the picture; the first that fits is counted.
 NOT_DRAWN = "does not compile"
@@ -197,6 +201,8 @@ def report(samples: Sequence[Sample], settings: RenderSettings, seed: int, secon
         "compared pixel for pixel: equal means equal size and every pixel equal. Equation numbers "
         f"({sum(sample.numbered for sample in samples)} `\\eqno` and `\\tag`) were taken out of the originals first.",
         "",
+        SEED_NOTE,
+        "",
         "| source | sampled | refused by the normaliser | original does not compile | compared | normal form equal | "
         "formatted form equal | formatted equals normal |",
         "|---|---|---|---|---|---|---|---|",
@@ -307,8 +313,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with im2latex100k/ and formulas/")
     parser.add_argument("--output", type=Path, help="Markdown report to write; printed if left out")
-    parser.add_argument("--per-source", type=int, default=600, help="formulas from each of the four files")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--per-source", type=int, default=550, help="formulas from each of the four files")
+    parser.add_argument("--seed", type=int, default=2, help="1 is the sample that rules were tuned on")
     parser.add_argument("--exceptions", type=Path, help="write all exceptions there, one after the other")
     arguments = parser.parse_args(argv)
     started = time.monotonic()
