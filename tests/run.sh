@@ -11,6 +11,6 @@ export OMP_NUM_THREADS=1
 workers=()
 case " $* " in
 *" -n"* | *" --pdb "*) ;;
-*) workers=(-n "$(nproc 2>/dev/null || echo 2)" --dist worksteal) ;;
+*) workers=(-n "$(env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)" --dist worksteal) ;;
 esac
 exec "$PYTHON" -m pytest "${workers[@]}" --durations 15 "$@"
