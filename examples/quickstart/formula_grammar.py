@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Few enough symbols that each is seen hundreds of times in a few thousand formulas.
-LATIN = tuple("abcdkmnxyz")
-CAPITALS = tuple("AFNX")
-GREEK = (r"\alpha", r"\beta", r"\theta", r"\lambda", r"\pi", r"\sigma", r"\phi", r"\Gamma", r"\Omega")
+# Few enough symbols that each is seen hundreds of times in a few thousand formulas; fewer still in scripts, where
+# they are a few pixels high.
+LATIN = tuple("abcdkmnxy")
+CAPITALS = tuple("AFN")
+GREEK = (r"\alpha", r"\beta", r"\theta", r"\lambda", r"\pi", r"\phi", r"\Gamma", r"\Omega")
+INDICES = tuple("kmn")
 FUNCTIONS = (r"\sin", r"\cos", r"\log", r"\exp")
 ACCENTS = (r"\hat", r"\bar")
 OPERATORS = ("+", "-", r"\pm", r"\cdot")
@@ -88,7 +90,7 @@ class FormulaGrammar:
         if kind < 0.4:
             # Short formulas teach a model to look: in a small picture there is little else to look at.
             return self._term(0)
-        if kind < 0.6:
+        if kind < 0.65:
             return self._expression(0, max_terms=2)
         left = self._factor(self._max_depth)
         return f"{left} {self._random.choice(RELATIONS)} {self._expression(0, max_terms=2)}"
@@ -108,7 +110,7 @@ class FormulaGrammar:
         return written
 
     def _term(self, depth: int) -> str:
-        factors = 2 if self._random.random() < (0.3 if depth == 0 else 0.15) else 1
+        factors = 2 if self._random.random() < (0.25 if depth == 0 else 0.1) else 1
         return " ".join(self._factor(depth) for _ in range(factors))
 
     def _factor(self, depth: int) -> str:
@@ -137,13 +139,13 @@ class FormulaGrammar:
     def _script(self) -> str:
         """What stands in a script: short, since that is how scripts are."""
         kind = self._random.random()
-        if kind < 0.45:
-            return self._pick(LATIN, GREEK)
+        if kind < 0.4:
+            return self._random.choice(INDICES)
         if kind < 0.75:
-            return str(self._random.randint(0, 9))
-        if kind < 0.9:
-            return f"{self._pick(LATIN)} {self._random.choice('+-')} {self._random.randint(1, 9)}"
-        return f"{self._pick(LATIN)} {self._pick(LATIN)}"
+            return str(self._random.randint(0, 4))
+        if kind < 0.92:
+            return f"{self._random.choice(INDICES)} {self._random.choice('+-')} {self._random.randint(1, 2)}"
+        return f"{self._random.choice(INDICES)} {self._random.choice(INDICES)}"
 
     def _scripted(self, mark: str) -> str:
         script = self._script()
@@ -176,7 +178,7 @@ class FormulaGrammar:
     def _derivative(self, depth: int) -> str:
         d = self._random.choice(("d", r"\partial"))
         order = self._random.choice(("", "^2"))
-        variable = self._pick(LATIN, GREEK)
+        variable = self._random.choice(("x", "y", *GREEK))
         return rf"\frac{{{d}{order} {self._letter()}}}{{{d} {variable}{order}}}"
 
     def _square_root(self, depth: int) -> str:
@@ -187,17 +189,17 @@ class FormulaGrammar:
         return rf"\sqrt[{degree}]{{{self._expression(depth + 1, max_terms=2)}}}"
 
     def _sum(self, depth: int) -> str:
-        index = self._pick(LATIN)
-        upper = self._random.choice((r"\infty", self._pick(CAPITALS), self._pick(LATIN)))
-        limits = rf"_{{{index}={self._random.randint(0, 2)}}}^{{{upper}}}"
-        if self._random.random() < 0.25:
+        index = self._random.choice(INDICES)
+        upper = self._random.choice((r"\infty", *CAPITALS))
+        limits = rf"_{{{index}={self._random.randint(0, 1)}}}^{{{upper}}}"
+        if self._random.random() < 0.2:
             limits = rf"_{{{index}}}"
         return f"{self._random.choice(SUMS)}{limits} {self._subscript(depth)}"
 
     def _integral(self, depth: int) -> str:
-        low = self._random.choice(("0", "1", self._pick(LATIN)))
-        high = self._random.choice(("1", r"\infty", self._pick(LATIN)))
-        variable = self._random.choice("xyz")
+        low = self._random.choice(("0", "1", "a"))
+        high = self._random.choice(("1", r"\infty", "b"))
+        variable = self._random.choice("xy")
         return rf"\int_{{{low}}}^{{{high}}} {self._pick(LATIN, CAPITALS)}({variable}) \, d{variable}"
 
     def _limit(self, depth: int) -> str:
@@ -223,7 +225,7 @@ class FormulaGrammar:
 
     def _matrix(self, depth: int) -> str:
         kind = self._random.choice(MATRICES)
-        rows, columns = self._random.choice(((2, 2), (2, 2), (2, 1), (2, 3)))
+        rows, columns = self._random.choice(((2, 2), (2, 2), (2, 3)))
         cells = [[self._cell() for _ in range(columns)] for _ in range(rows)]
         body = r" \\ ".join(" & ".join(row) for row in cells)
         return rf"\begin{{{kind}}} {body} \end{{{kind}}}"
@@ -234,7 +236,7 @@ class FormulaGrammar:
             return self._letter()
         if kind < 0.75:
             return str(self._random.randint(0, 9))
-        return self._pick(LATIN) + f"_{self._random.randint(1, 3)}"
+        return self._pick(LATIN) + f"_{self._random.randint(1, 2)}"
 
 
 def main() -> None:
