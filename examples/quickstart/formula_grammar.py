@@ -17,10 +17,10 @@ from pathlib import Path
 
 # Few enough symbols that each is seen hundreds of times in a few thousand formulas; fewer still in scripts, where
 # they are a few pixels high.
-LATIN = tuple("abcdkmnxy")
+LATIN = tuple("abcdknxy")
 CAPITALS = tuple("AFN")
 GREEK = (r"\alpha", r"\beta", r"\theta", r"\lambda", r"\pi", r"\phi", r"\Gamma", r"\Omega")
-INDICES = tuple("kmn")
+INDICES = tuple("knx")
 FUNCTIONS = (r"\sin", r"\cos", r"\log", r"\exp")
 ACCENTS = (r"\hat", r"\bar")
 OPERATORS = ("+", "-", r"\pm", r"\cdot")
@@ -100,7 +100,7 @@ class FormulaGrammar:
         return f"{self._symbol(0)} = {self._write[production](0)}"
 
     def _expression(self, depth: int, max_terms: int) -> str:
-        count = self._random.randint(1, max_terms)
+        count = max_terms if self._random.random() < 0.4 else 1
         terms = [self._term(depth) for _ in range(count)]
         written = terms[0]
         if self._random.random() < 0.08:
@@ -110,7 +110,7 @@ class FormulaGrammar:
         return written
 
     def _term(self, depth: int) -> str:
-        factors = 2 if self._random.random() < (0.25 if depth == 0 else 0.1) else 1
+        factors = 2 if self._random.random() < (0.2 if depth == 0 else 0.1) else 1
         return " ".join(self._factor(depth) for _ in range(factors))
 
     def _factor(self, depth: int) -> str:
@@ -172,7 +172,7 @@ class FormulaGrammar:
         return f"{self._pick(LATIN, CAPITALS, GREEK)}({arguments})"
 
     def _fraction(self, depth: int) -> str:
-        above, below = (self._expression(depth + 1, max_terms=2) for _ in range(2))
+        above, below = (self._expression(depth + 1, max_terms=terms) for terms in (2, 1))
         return rf"\frac{{{above}}}{{{below}}}"
 
     def _derivative(self, depth: int) -> str:

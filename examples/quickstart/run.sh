@@ -41,7 +41,7 @@ mkdir -p "$work/lists"
 step "formulas: $here/formula_grammar.py"
 "$PYTHON" -m examples.quickstart.formula_grammar --seed 1 --count 400 --out "$work/lists/test.txt"
 "$PYTHON" -m examples.quickstart.formula_grammar --seed 2 --count 200 --out "$work/lists/valid.txt"
-"$PYTHON" -m examples.quickstart.formula_grammar --seed 3 --count 8000 --out "$work/lists/train.txt"
+"$PYTHON" -m examples.quickstart.formula_grammar --seed 3 --count 10000 --out "$work/lists/train.txt"
 wc -l "$work"/lists/*.txt
 head -n 3 "$work/lists/test.txt"
 
@@ -59,7 +59,7 @@ train=(
     "$work/data" --user-dir im2latex_fairseq --task im2latex --arch im2latex_gconv_tiny
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1
     --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0
-    --lr 2e-3 --lr-scheduler cosine --warmup-updates 200 --min-lr 2e-5 --max-update 4500
+    --lr 2e-3 --lr-scheduler cosine --warmup-updates 200 --min-lr 2e-5 --max-update 5000
     --max-tokens 3000 --batch-size 12 --required-batch-size-multiple 1 --dropout 0.0 --curriculum 1
     --max-tokens-valid 12000 --batch-size-valid 64 --validate-interval 3
     --eval-generate --eval-generate-samples 100 --seed 1 --cpu --num-workers 1
