@@ -16,4 +16,5 @@ fairseq-generate "$data" \
     --user-dir "$repository/im2latex_fairseq" --task im2latex --path "$checkpoint" --gen-subset "$split" \
     --beam 5 --max-len-b 200 --max-tokens 8000 --batch-size 64 --required-batch-size-multiple 1 \
     --scoring sacrebleu --sacrebleu-tokenizer none --results-path "$output" "$@"
-python "$repository/examples/im2latex_100k/score_generate_log.py" "$output/generate-$split.txt"
+PYTHONPATH="$repository${PYTHONPATH:+:$PYTHONPATH}" python -m examples.im2latex_100k.score_generate_log \
+    --generated "$output/generate-$split.txt" --data "$data" --split "$split"
