@@ -29,9 +29,8 @@ log=$work/train.log
 start=$SECONDS
 step() { printf '\n== %s (%d s)\n' "$1" "$((SECONDS - start))"; }
 
-# A thread a core; threads that wait sleep, since spinning ones stop each other on a machine that does more.
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(nproc 2>/dev/null || echo 2)}
-export OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 PYTHONUNBUFFERED=1 PYTHONWARNINGS=ignore
+# One thread: the network is small, two would mostly wait for each other. The other core reads and pads pictures.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} PYTHONUNBUFFERED=1 PYTHONWARNINGS=ignore
 
 if $fresh; then
     rm -rf "$work"
@@ -47,7 +46,7 @@ head -n 3 "$work/lists/test.txt"
 
 step "pictures, splits, dictionary: preprocess/prepare_data.py (reports: $work/prepare.log)"
 sed "s/^engine = \"auto\"/engine = \"$engine\"/" "$here/recipe.toml" >"$work/recipe.toml"
-OMP_NUM_THREADS=1 "$PYTHON" preprocess/prepare_data.py "$work/recipe.toml" \
+"$PYTHON" preprocess/prepare_data.py "$work/recipe.toml" \
     --data "$work/lists" --output "$work/data" >"$work/prepare.log"
 for split in train valid test; do
     echo "$split: $(tail -n +2 "$work/data/$split.tsv" | wc -l) pictures"
@@ -59,7 +58,7 @@ train=(
     "$work/data" --user-dir im2latex_fairseq --task im2latex --arch im2latex_gconv_tiny
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1
     --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0
-    --lr 2e-3 --lr-scheduler cosine --warmup-updates 200 --min-lr 2e-5 --max-update 5000
+    --lr 2e-3 --lr-scheduler cosine --warmup-updates 200 --min-lr 2e-5 --max-update 5200
     --max-tokens 3000 --batch-size 12 --required-batch-size-multiple 1 --dropout 0.0 --curriculum 1
     --max-tokens-valid 12000 --batch-size-valid 64 --validate-interval 3
     --eval-generate --eval-generate-samples 100 --seed 1 --cpu --num-workers 1
