@@ -71,7 +71,7 @@ def make_batches(
     """
     cells = grid_sizes(sizes_px)
     lengths = np.asarray(target_lengths, dtype=np.int64)
-    costs = cells[:, 0] * cells[:, 1] + lengths
+    costs = sample_costs(sizes_px, lengths)
     batches: list[np.ndarray] = []
     current: list[int] = []
     rows = columns = length = own_cells = 0

@@ -217,7 +217,6 @@ class ImageEncoder(FairseqEncoder):
             keys = self.key_norm(keys.float()) * self.key_scale
             values = values.float()
             if padding is None:
-                count: float | torch.Tensor = values.shape[1]
                 mean = values.mean(dim=1, keepdim=True)
                 scale: float | torch.Tensor = 1.0 / math.sqrt(values.shape[1])
             else:
