@@ -122,8 +122,13 @@ def curriculum_order(
         batches: Of sample indices.
         target_lengths: Of all samples, (N,), tokens.
         rng: Of the random order.
-        ramp: Batches until all lengths are admitted; at most two thirds of all batches are.
+        ramp: Batches until all lengths are admitted; at most two thirds of all batches are. 0 mixes at once.
+
+    Raises:
+        ValueError: ramp is negative.
     """
+    if ramp < 0:
+        raise ValueError(f"curriculum ramp must be 0 or more batches, got {ramp}")
     if not batches:
         return []
     lengths = np.array([np.asarray(target_lengths)[batch].mean() for batch in batches])

@@ -36,6 +36,7 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         augmentation: Applied to each image with a generator seeded by (seed, epoch, index), or None.
         shuffle: Mix samples of like shape anew in each epoch.
         seed: Of shuffling and augmentation.
+        curriculum_ramp: The `ramp` of `curriculum_order`, in batches.
 
     Raises:
         ValueError: The numbers of images, sizes and formulas differ.
@@ -53,6 +54,7 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         augmentation: Augmentation | None = None,
         shuffle: bool = False,
         seed: int = 1,
+        curriculum_ramp: int = 600,
     ) -> None:
         super().__init__()
         counts = {"images": len(images), "sizes": len(sizes_px)}
@@ -72,6 +74,7 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         self.augmentation = augmentation
         self.shuffle = shuffle
         self.seed = seed
+        self.curriculum_ramp = curriculum_ramp
         self.epoch = 1
         self.targets = None if formulas is None else [encode_formula(f, dictionary) for f in formulas]
         self.target_lengths = (
@@ -167,7 +170,10 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         if not self.shuffle:
             return batches
         return curriculum_order(
-            batches, self.target_lengths, np.random.default_rng((self.seed, self.epoch, 1))
+            batches,
+            self.target_lengths,
+            np.random.default_rng((self.seed, self.epoch, 1)),
+            ramp=self.curriculum_ramp,
         )
 
     def set_epoch(self, epoch: int) -> None:

@@ -114,6 +114,7 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
             augmentation=augmentation,
             shuffle=is_train,
             seed=self.cfg.seed,
+            curriculum_ramp=self.cfg.curriculum_ramp,
         )
         logger.info("%s: %d pairs of %s", " + ".join(names), len(entries), folder)
 

@@ -26,6 +26,13 @@ class Im2LatexConfig(FairseqDataclass):
             "'rotation=2,blur=0.3'"
         },
     )
+    curriculum_ramp: int = field(
+        default=600,
+        metadata={
+            "help": "in the epochs of --curriculum: batches until formulas of all lengths are admitted, "
+            "beginning with the shortest"
+        },
+    )
     max_target_positions: int = field(default=512, metadata={"help": "longest formula, in tokens with eos"})
     bf16_autocast: bool = field(
         default=False,

@@ -161,3 +161,8 @@ def test_a_curriculum_keeps_every_batch(count: int, ramp: int) -> None:
     assert sorted(int(b[0]) for b in ordered) == list(range(count))
     if count == 4 and ramp:
         assert ordered[0][0] == 0
+
+
+def test_a_negative_ramp_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 or more batches, got -1"):
+        curriculum_order([np.array([0])], np.array([1]), np.random.default_rng(1), ramp=-1)

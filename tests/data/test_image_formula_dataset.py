@@ -144,3 +144,21 @@ def test_batches_are_mixed_anew_each_epoch_where_asked(dictionary: Dictionary) -
 def test_workers_can_take_it(dictionary: Dictionary) -> None:
     dataset = pickle.loads(pickle.dumps(make_dataset(dictionary, augmentation=add_noise)))
     assert torch.equal(dataset[1]["image"], make_dataset(dictionary, augmentation=add_noise)[1]["image"])
+
+
+def test_the_ramp_says_how_long_short_formulas_come_first(dictionary: Dictionary) -> None:
+    count = 60
+    images = [np.zeros((16, 24), dtype=np.uint8)] * count
+    formulas = ["a " * (1 + number % 20) for number in range(count)]
+
+    def mean_lengths(ramp: int) -> np.ndarray:
+        dataset = ImageFormulaDataset(
+            images, np.array([(16, 24)] * count), dictionary, formulas, shuffle=True, curriculum_ramp=ramp
+        )
+        batches = dataset.batch_by_size(dataset.ordered_indices(), max_sentences=2)
+        return np.array([dataset.target_lengths[batch].mean() for batch in batches])
+
+    ramped, mixed = mean_lengths(ramp=20), mean_lengths(ramp=0)
+    assert ramped[:5].max() <= 2 + 20 * 5 / 20
+    assert mixed[:5].max() > ramped[:5].max()
+    assert sorted(ramped) == sorted(mixed)

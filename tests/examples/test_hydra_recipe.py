@@ -47,6 +47,7 @@ def recipe() -> dict[str, Any]:
         ("--max-tokens", "dataset.max_tokens"),
         ("--batch-size", "dataset.batch_size"),
         ("--curriculum", "dataset.curriculum"),
+        ("--curriculum-ramp", "task.curriculum_ramp"),
         ("--weight-decay", "optimizer.weight_decay"),
         ("--clip-norm", "optimization.clip_norm"),
         ("--label-smoothing", "criterion.label_smoothing"),
