@@ -1,5 +1,7 @@
 """Draws how training went on a validation split: perplexity, token accuracy and BLEU over images seen.
 
+The perplexity of training itself is the thin line beside: it tells in the first minutes whether a run learns.
+
     python -m examples.im2latex_100k.plot_curve --log train.log --out curve.png
     python -m examples.im2latex_100k.plot_curve --log one=a.log --log two=b.log --over hours --out curve.png
 
@@ -13,7 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from examples.im2latex_100k.training_log import TrainingLogError, Validation, read_validations
+from examples.im2latex_100k.training_log import (
+    Progress,
+    TrainingLogError,
+    Validation,
+    read_progress,
+    read_validations,
+)
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,19 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _AXES = {"images": "images seen, thousands", "hours": "hours"}
 
 
-def draw_curves(runs: Mapping[str, Sequence[Validation]], out: Path, *, over: str = "images") -> None:
+def draw_curves(
+    runs: Mapping[str, Sequence[Validation]],
+    out: Path,
+    *,
+    training: Mapping[str, Sequence[Progress]] | None = None,
+    over: str = "images",
+) -> None:
     """Draw the panels for which there are values.
 
     Args:
         runs: Name of each run -> its validations on one split.
         out: PNG to write.
+        training: Name of each run -> what training logged, for the panel of perplexity.
         over: "images" or "hours".
 
     Raises:
@@ -69,11 +84,21 @@ def draw_curves(runs: Mapping[str, Sequence[Validation]], out: Path, *, over: st
     for position, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, position)
         for number, (name, validations) in enumerate(runs.items()):
+            colour = _COLOURS[number % len(_COLOURS)]
+            if panel.key == "ppl" and training is not None:
+                steps = training.get(name, ())
+                axes.plot(
+                    [_place(step, over) for step in steps],
+                    [step.ppl for step in steps],
+                    color=colour,
+                    linewidth=0.6,
+                    alpha=0.6,
+                )
             points = [v for v in validations if panel.key in v.values]
             axes.plot(
-                [v.images / 1000.0 if over == "images" else v.hours for v in points],
+                [_place(v, over) for v in points],
                 [v.values[panel.key] for v in points],
-                color=_COLOURS[number % len(_COLOURS)],
+                color=colour,
                 marker="." if len(points) < 60 else "",
                 label=name,
             )
@@ -91,6 +116,10 @@ def draw_curves(runs: Mapping[str, Sequence[Validation]], out: Path, *, over: st
     out.parent.mkdir(parents=True, exist_ok=True)
     # Without the version of matplotlib in it, the file changes only when the curve does.
     canvas.print_png(out, metadata={"Software": None})
+
+
+def _place(point: Progress | Validation, over: str) -> float:
+    return point.images / 1000.0 if over == "images" else point.hours
 
 
 def validations_of(path: Path, subset: str) -> list[Validation]:
@@ -134,11 +163,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     runs: dict[str, list[Validation]] = {}
+    training: dict[str, list[Progress]] = {}
     try:
         for given in options.log:
             name, _, file = given.rpartition("=")
             runs[name or Path(file).stem] = validations_of(Path(file), options.subset)
-        draw_curves(runs, options.out, over=options.over)
+            training[name or Path(file).stem] = read_progress(Path(file))
+        draw_curves(runs, options.out, training=training, over=options.over)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(table(runs))

@@ -30,7 +30,8 @@ class Validation:
         subset: Name of the split.
         updates: Of the weights, before it.
         images: Seen in training before it.
-        hours: Of training before it, validations included; several runs into one log add up.
+        hours: Of training before it, validations included; several runs into one log add up. What a
+            resumed run of fairseq 0.12 logs leaves its validations out.
         values: Everything else that was logged: loss, ppl, token_accuracy, bleu, ...
     """
 
@@ -39,6 +40,23 @@ class Validation:
     images: float
     hours: float
     values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line that training itself logged.
+
+    Attributes:
+        updates: So far.
+        images: Seen so far.
+        hours: So far, as in `Validation`.
+        ppl: Perplexity of the training batches since the line before.
+    """
+
+    updates: int
+    images: float
+    hours: float
+    ppl: float
 
 
 @dataclass
@@ -58,6 +76,9 @@ class _Clock:
             return
         if wall_s < self.wall_s:
             self.start_again()
+        if wall_s == 0.0:
+            # A process of fairseq 0.12 that resumed says 0 for ever: count what it trained, validations left out.
+            self.earlier_s += values.get("train_wall", 0.0)
         self.wall_s = wall_s
         if updates < self.updates:  # resumed from an earlier checkpoint
             self.images -= (self.updates - updates) * self.images_per_update
@@ -110,6 +131,22 @@ def read_validations(path: Path) -> list[Validation]:
             "--log-format json or simple, and with validation"
         )
     return sorted(validations.values(), key=lambda validation: validation.updates)
+
+
+def read_progress(path: Path) -> list[Progress]:
+    """Read what training logged between the validations, in order; empty if it logged nothing."""
+    clock = _Clock()
+    lines: dict[int, Progress] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        if _START.search(line):
+            clock.start_again()
+        subset, values = _parse(line)
+        if subset is not None or "ppl" not in values or "num_updates" not in values:
+            continue
+        clock.read(values)
+        updates = int(values["num_updates"])
+        lines[updates] = Progress(updates, clock.images, clock.hours, values["ppl"])
+    return sorted(lines.values(), key=lambda progress: progress.updates)
 
 
 def _parse(line: str) -> tuple[str | None, dict[str, float]]:

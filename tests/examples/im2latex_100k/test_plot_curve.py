@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from examples.im2latex_100k.plot_curve import main, validations_of
-from examples.im2latex_100k.training_log import TrainingLogError, read_validations
+from examples.im2latex_100k.training_log import Progress, TrainingLogError, read_progress, read_validations
 
 STAMP = "2026-01-01 00:00:00 | INFO | "
 START = f"{STAMP}fairseq_cli.train | training on 1 devices (GPUs/TPUs)"
@@ -64,6 +64,26 @@ def test_a_resumed_run_goes_on_where_its_checkpoint_was(tmp_path: Path, start: s
     first, second = read_validations(log)
     assert (first.images, second.images) == (3000, 6000)
     assert second.hours == pytest.approx((540 + 1080) / 3600)
+
+
+def test_a_resumed_run_whose_clock_stands_counts_what_it_trained(tmp_path: Path) -> None:
+    resumed = training(200, 30.0, 0).replace('"wall": "0"', '"train_wall": "90", "wall": "0"')
+    log = write(tmp_path / "train.log", training(100, 30.0, 360), resumed, validation(200, 5.0))
+    (found,) = read_validations(log)
+    assert found.hours == pytest.approx((360 + 90) / 3600)
+
+
+def test_what_training_logged_is_read_beside(tmp_path: Path) -> None:
+    log = write(
+        tmp_path / "train.log",
+        START,
+        training(50, 30.0, 180),
+        validation(60, 9.0),
+        training(100, 30.0, 360),
+        START,
+        training(100, 30.0, 180),  # again, after a resumption
+    )
+    assert read_progress(log) == [Progress(50, 1500, 0.05, 34.0), Progress(100, 3000, 0.15, 34.0)]
 
 
 def test_simple_format_reads_alike(tmp_path: Path) -> None:
