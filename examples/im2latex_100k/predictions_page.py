@@ -5,6 +5,9 @@
 
 The page is one file: no scripts, no fonts, nothing that is loaded from anywhere. The draw depends on the seed
 and the number of pictures alone, so two models are shown on the same pictures.
+
+Pictures of a data set that isn't ours to pass on stay on this machine: with `--redraw` the page shows what TeX
+draws of each reference instead of the picture that was read, and says so.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from examples.quickstart.generation_output import GenerationOutput, Prediction, 
 from examples.quickstart.write_report import STYLE, pair_html, scores
 from im2latex_fairseq.data.atomic_file import write_text_atomically
 from im2latex_fairseq.data.image_store import ImageStore
+from im2latex_fairseq.images.renderer import PROCESSED_FACE, GreyImage, RenderError, render_formulas
 
 
 class PageError(ValueError):
@@ -32,7 +36,36 @@ def draw_sample(predictions: Sequence[Prediction], count: int, seed: int) -> lis
     return [predictions[index] for index in sorted(chosen)]
 
 
-def page_html(output: GenerationOutput, store: ImageStore, *, count: int, seed: int, title: str) -> str:
+def redraw(predictions: Sequence[Prediction]) -> dict[int, GreyImage]:
+    """Row -> its reference drawn anew, about as the pictures of valid look.
+
+    Raises:
+        PageError: TeX is missing, or refuses a reference.
+    """
+    try:
+        results = render_formulas([" ".join(p.reference) for p in predictions], PROCESSED_FACE)
+    except RenderError as error:
+        raise PageError(f"--redraw: {error}") from error
+    pictures: dict[int, GreyImage] = {}
+    for prediction, result in zip(predictions, results, strict=True):
+        if result.image is None:
+            raise PageError(
+                f"--redraw: the reference of picture {prediction.row} can't be drawn ({result.error}); take "
+                "another --seed, or show the pictures themselves"
+            )
+        pictures[prediction.row] = result.image
+    return pictures
+
+
+def page_html(
+    output: GenerationOutput,
+    store: ImageStore,
+    *,
+    count: int,
+    seed: int,
+    title: str,
+    redrawn: bool = False,
+) -> str:
     """The whole page.
 
     Args:
@@ -41,9 +74,10 @@ def page_html(output: GenerationOutput, store: ImageStore, *, count: int, seed: 
         count: How many to show.
         seed: Of the draw.
         title: Says which model and data these are.
+        redrawn: Show the references drawn anew instead of the pictures that were read.
 
     Raises:
-        PageError: A prediction is of a picture that the store hasn't.
+        PageError: A prediction is of a picture that the store hasn't, or can't be drawn anew.
     """
     beyond = [prediction.row for prediction in output.predictions if prediction.row >= len(store)]
     if beyond:
@@ -52,6 +86,12 @@ def page_html(output: GenerationOutput, store: ImageStore, *, count: int, seed: 
             "they belong to different splits"
         )
     sample = draw_sample(output.predictions, count, seed)
+    pictures = redraw(sample) if redrawn else {p.row: store[p.row] for p in sample}
+    note = (
+        " The pictures shown are drawn from the references; those that the model read stay with their data set."
+        if redrawn
+        else ""
+    )
     right = sum(prediction.is_exact for prediction in sample)
     unified = compare([Pair(prediction.hypothesis, prediction.reference) for prediction in sample])[-1]
     alike = round(unified.exact_match * len(sample) / 100.0)
@@ -68,9 +108,9 @@ def page_html(output: GenerationOutput, store: ImageStore, *, count: int, seed: 
         f"<p>{len(sample)} of {total} pictures, drawn at random (seed {seed}). {right} of them are read exactly, "
         f"{alike - right} more but for spaces and redundant braces. What differs is marked. The probability is "
         f"the model's own, a geometric mean over tokens. The figures are those of all {total}, over tokens as they "
-        "are.</p>"
+        f"are.{note}</p>"
         f'<ul class="scores">{figures}</ul>'
-        + "\n".join(pair_html(prediction, store) for prediction in sample)
+        + "\n".join(pair_html(prediction, pictures[prediction.row]) for prediction in sample)
         + "</main></body></html>\n"
     )
 
@@ -87,11 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--title", default="Pictures of formulas, and what the model read", help="of the page"
     )
+    parser.add_argument(
+        "--redraw", action="store_true", help="show references drawn by TeX, not the data set's own pictures"
+    )
     options = parser.parse_args(arguments)
     try:
         output = read_generation_output(options.generated)
         store = ImageStore(options.data / f"{options.split}.images")
-        page = page_html(output, store, count=options.count, seed=options.seed, title=options.title)
+        page = page_html(
+            output, store, count=options.count, seed=options.seed, title=options.title, redrawn=options.redraw
+        )
     except (OSError, ValueError) as error:
         parser.error(str(error))
     write_text_atomically(options.out, page)

@@ -91,9 +91,8 @@ def png_source(image: npt.NDArray[np.uint8]) -> str:
     return f"data:image/png;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
 
 
-def pair_html(prediction: Prediction, store: ImageStore) -> str:
+def pair_html(prediction: Prediction, image: npt.NDArray[np.uint8]) -> str:
     """A picture beside what was read in it; where that is wrong, both texts with the difference marked."""
-    image = store[prediction.row]
     height, width = image.shape
     probability = f"{2**prediction.log2_probability:.2f} a token"
     if prediction.is_exact:
@@ -143,7 +142,7 @@ def page_html(
         (f"Right ({len(right)}; the longest first, {len(longest) + len(others)} shown)", longest + others),
     ]
     body = "".join(
-        f"<h2>{title}</h2>" + "".join(pair_html(p, store) for p in group)
+        f"<h2>{title}</h2>" + "".join(pair_html(p, store[p.row]) for p in group)
         for title, group in sections
         if group
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,25 @@ def test_a_page_shows_pictures_and_what_differs(folder: Path) -> None:
     assert "6 of them are read exactly, 1 more but for spaces" in page
     assert "http" not in page  # nothing is loaded
     assert "prefers-color-scheme: dark" in page
+
+
+@pytest.mark.tex
+def test_pictures_drawn_anew_are_not_those_of_the_store(folder: Path) -> None:
+    output = GenerationOutput((prediction(0, reference="x ^ { 2 }"), prediction(1, reference="b")), "s")
+    store = ImageStore(folder / "valid.images")
+    shown = page_html(output, store, count=2, seed=1, title="t")
+    redrawn = page_html(output, store, count=2, seed=1, title="t", redrawn=True)
+    assert redrawn.count("data:image/png;base64,") == 2
+    assert set(re.findall(r"base64,([^\"]+)", shown)).isdisjoint(re.findall(r"base64,([^\"]+)", redrawn))
+    assert "drawn from the references" in redrawn
+    assert "drawn from the references" not in shown
+
+
+@pytest.mark.tex
+def test_a_reference_that_cannot_be_drawn_is_named(folder: Path) -> None:
+    output = GenerationOutput((prediction(3, reference=r"\frac { a"),), "s")
+    with pytest.raises(PageError, match="reference of picture 3"):
+        page_html(output, ImageStore(folder / "valid.images"), count=1, seed=1, title="t", redrawn=True)
 
 
 def test_a_log_of_another_split_is_refused(folder: Path) -> None:
