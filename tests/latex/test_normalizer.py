@@ -72,7 +72,7 @@ def test_normal_forms_stay(formula):
         (r"\mbox{\boldmath$\pi$}", r"{ \boldsymbol { \pi } }"),
         (r"x_{\mbox{\tiny max}}", r"x _ { { \scriptscriptstyle \mathrm { m a x } } }"),
         (r"x_{\mbox{max}}", r"x _ { \textstyle \mathrm { m a x } }"),  # a box keeps its size
-        (r"x_{\text{max}}", r"x _ { \mathrm { m a x } }"),  # \text doesn't
+        (r"x_{\text{max}}", r"x _ { \textrm { m a x } }"),  # and \text is the same as \textrm
         (r"a=b\nonumber", "a = b"),
         (r"\limsup", r"\operatorname* { l i m \, s u p }"),  # it loses the space
         (r"\cases{a&b\cr}", r"\begin{cases} { a } & { b } \\ \end{cases}"),  # it draws two braces

@@ -24,7 +24,6 @@ TEXT_FONTS = {
     r"\texttt": r"\mathtt",
 }
 _BOXES = frozenset([r"\mbox", r"\hbox"])  # their text keeps its size in scripts
-_ROMAN_BOXES = frozenset([r"\mbox", r"\hbox", r"\text"])
 # Characters that ``\mathrm`` draws otherwise than text: a minus sign, and marks of the italic font.
 _OTHER_GLYPHS = frozenset("-.,;")
 # The two sizes that agree with those of scripts.
@@ -84,7 +83,7 @@ def text_to_roman(sequence: Sequence) -> Sequence:
     r"""Text commands to ``\mathrm`` and relatives, ``~`` for blanks; what stood between dollars beside it."""
     out: Sequence = []
     for node in sequence:
-        if isinstance(node, Text) and not node.prefix and _has_other_glyphs(node):
+        if isinstance(node, Text) and not node.prefix and _becomes_textrm(node):
             out.append(Text(r"\textrm", node.children))
         elif isinstance(node, Text) and node.name in TEXT_FONTS and not node.prefix and not _stays_text(node):
             pieces = _convert(node.children, TEXT_FONTS[node.name])
@@ -96,21 +95,26 @@ def text_to_roman(sequence: Sequence) -> Sequence:
 
 
 def _stays_text(text: Text) -> bool:
-    r"""Whether a text command is kept: ``\textrm`` and relatives are, ``\mbox``, ``\hbox`` and ``\text`` aren't.
+    r"""Whether a text command is kept: ``\textrm`` and relatives are, ``\mbox`` and ``\hbox`` aren't.
 
     So the benchmark has it, and TeX sets a box otherwise than mathematics: an ``f`` has no italic correction
     in it, scripts of a single letter sit lower. With formulas or sizes inside it becomes mathematics all the
     same.
     """
-    return text.name not in _ROMAN_BOXES and _is_plain(text)
+    return text.name not in _BOXES and _is_plain(text)
 
 
-def _has_other_glyphs(text: Text) -> bool:
-    r"""Whether ``\mathrm`` would draw a box with other glyphs (``\mbox{L-loop}``): it becomes ``\textrm``."""
-    return (
-        text.name in _ROMAN_BOXES
+def _becomes_textrm(text: Text) -> bool:
+    r"""Whether text is kept under the benchmark's name for it.
+
+    ``\text`` is, which the benchmark doesn't know and which draws what ``\textrm`` draws; so is a box that
+    ``\mathrm`` would draw with other glyphs (``\mbox{L-loop}``).
+    """
+    if not _is_plain(text):
+        return False
+    return text.name == r"\text" or (
+        text.name in _BOXES
         and any(isinstance(child, Leaf) and child.text in _OTHER_GLYPHS for child in text.children)
-        and _is_plain(text)
     )
 
 

@@ -34,6 +34,8 @@ from im2latex_fairseq.latex.normalizer import normalize
         (r"\mbox{M\"uller}", r"\mathrm { M \ddot { u } l l e r }"),
         (r"\text{if \textbf{not}}", r"{ \mathrm { i f ~ } \mathbf { n o t } }"),
         (r"\text{a \textbf{b $x$} c}", r"{ \mathrm { a ~ } \mathbf { b ~ } x \mathrm { ~ c } }"),
+        (r"\text{m/s}", r"\textrm { m / s }"),  # what the benchmark has for text that isn't a box
+        (r"\text{if $x$}", r"{ \mathrm { i f ~ } x }"),  # but not with formulas inside
         (r"\textrm { f o r }", r"\textrm { f o r }"),  # a line of tokens
         (r"x^\mbox{a}", r"x ^ { \textstyle \mathrm { a } }"),
         (r"\mbox a", r"\mathrm { a }"),
