@@ -45,8 +45,8 @@ RAW = (
 FORMS = ("normal form", "formatted form")
 EXAMPLES_PER_CLASS = 4
 SEED_NOTE = (
-    "Rules were mended by the exceptions of seeds 1 and 2 (98.71% of 1,937 were equal with seed 2 before), so that their "
-    "shares flatter them; other seeds are fresh."
+    "Rules were mended by the exceptions of seeds 1 and 2 (98.71% of 1,937 were equal with seed 2 before), so that "
+    "their shares flatter them; other seeds are fresh."
 )
 
 # Classes of exceptions, by what happened to the picture; the first that fits is counted.
