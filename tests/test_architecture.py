@@ -37,7 +37,14 @@ TOP_LEVEL = {
 ARROWS: dict[str, set[str]] = {
     f"{PACKAGE}.latex": set(),
     f"{PACKAGE}.images": {"PIL", "numpy", "torch", "matplotlib"},
-    f"{PACKAGE}.metrics": {f"{PACKAGE}.latex", f"{PACKAGE}.images", "numpy", "rapidfuzz", "sacrebleu"},
+    f"{PACKAGE}.metrics": {
+        f"{PACKAGE}.__version__",  # part of each signature
+        f"{PACKAGE}.images",
+        f"{PACKAGE}.latex",
+        "numpy",
+        "rapidfuzz",
+        "sacrebleu",
+    },
     f"{PACKAGE}.data": {f"{PACKAGE}.images", "fairseq.data", "numpy", "torch"},
     f"{PACKAGE}.preparation": {
         f"{PACKAGE}.__version__",  # part of what finished steps are known by

@@ -20,9 +20,13 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from im2latex_fairseq import __version__
 from im2latex_fairseq.metrics.pair import FormulaPair
 
 Array: TypeAlias = npt.NDArray[np.float64]
+
+#: The end of each signature: the normal form, too, is that of the version.
+VERSION = f"version:{__version__}"
 
 
 @runtime_checkable

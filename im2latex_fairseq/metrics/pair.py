@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from im2latex_fairseq.images.renderer import GreyImage
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.normalizer import normalize
 from im2latex_fairseq.latex.tokenizer import tokenize
+
+#: Which tokens of a formula a metric reads: those of the normal form, or those that were given.
+Form: TypeAlias = Literal["normal", "given"]
 
 #: What fairseq writes for tokens outside of the dictionary, in hypotheses and (so that none matches) in references.
 UNKNOWN_TOKENS = ("<unk>", "<<unk>>")
@@ -58,6 +61,12 @@ class FormulaPair:
     hypothesis_render_error: str = ""
     reference_render_error: str = ""
     confidence: float | None = None
+
+    def tokens(self, form: Form) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The tokens of hypothesis and reference in one form."""
+        if form == "normal":
+            return self.normal_hypothesis, self.normal_reference
+        return self.hypothesis_tokens, self.reference_tokens
 
 
 def make_pair(
