@@ -52,6 +52,7 @@ setup(
     # in site-packages that belong to nobody.
     packages=find_packages(include=["im2latex_fairseq", "im2latex_fairseq.*"]),
     package_data={"im2latex_fairseq": ["py.typed", "**/*.yaml", "**/*.tsv", "**/*.txt", "**/*.json"]},
+    entry_points={"console_scripts": ["im2latex=im2latex_fairseq.commands.main:main"]},
     install_requires=[
         *FAIRSEQ,
         # hydra 1.4 is untested with fairseq's configuration code.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.quickstart.generation_output import GenerationOutputError, read_generation_output
+from im2latex_fairseq.evaluation.generation_log import GenerationOutputError, read_generation_output
 
 SCORE = (
     "Generate test with beam=5: BLEU = 91.20 95.0/92.0 (BP = 1.000 ratio = 1.000 hyp_len = 7 ref_len = 7)\n"
