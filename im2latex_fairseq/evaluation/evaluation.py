@@ -11,7 +11,7 @@ import numpy.typing as npt
 from im2latex_fairseq.evaluation.counts import PairCounts
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
-from im2latex_fairseq.metrics.resampling import confidence_interval
+from im2latex_fairseq.metrics.resampling import RESAMPLES, SEED, bootstrap_interval
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Evaluation:
         return float(self.metric(name).score(self.statistics[name].sum(axis=0)))
 
     def interval(
-        self, name: str, confidence: float = 0.95, resamples: int = 1000, seed: int = 1
+        self, name: str, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = SEED
     ) -> tuple[float, float]:
         """Lower and upper end of a bootstrap confidence interval of the score.
 
@@ -65,7 +65,7 @@ class Evaluation:
             resamples: How many samples of N pairs are drawn, with replacement.
             seed: Of the draw: equal seeds draw the same pairs for every metric.
         """
-        return confidence_interval(
+        return bootstrap_interval(
             self.metric(name), self.statistics[name], confidence=confidence, resamples=resamples, seed=seed
         )
 

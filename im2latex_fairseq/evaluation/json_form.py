@@ -18,8 +18,9 @@ def scores_json(evaluation: Evaluation, resampling: Resampling) -> dict[str, Any
     Plain values that `json.dumps` takes, none of them NaN or infinite.
     """
     scores: dict[str, Any] = {}
+    intervals = resampling.intervals(evaluation)
     for metric in evaluation.metrics:
-        interval = resampling.interval(evaluation, metric.name)
+        interval = intervals.get(metric.name)
         sums = evaluation.statistics[metric.name].sum(axis=0)
         scores[metric.name] = {
             "score": evaluation.score(metric.name),

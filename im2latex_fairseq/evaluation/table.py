@@ -19,8 +19,9 @@ def scores_table(evaluation: Evaluation, resampling: Resampling) -> str:
     """Counts, scores with intervals, what was left out, signatures."""
     share = f"{100 * resampling.confidence:g}% interval"
     rows = [("metric", "", "score", share, "unit", "better")]
+    intervals = resampling.intervals(evaluation)
     for metric in evaluation.metrics:
-        interval = resampling.interval(evaluation, metric.name)
+        interval = intervals.get(metric.name)
         rows.append(
             (
                 metric.title,
@@ -48,7 +49,18 @@ def scores_table(evaluation: Evaluation, resampling: Resampling) -> str:
 
 def comparison_table(comparison: Comparison, names: tuple[str, str]) -> str:
     """Which system is better by each metric, and how surely."""
-    rows = [("metric", "", "A", "B", "B - A", f"{100 * comparison.confidence:g}% interval", "p", "better")]
+    rows = [
+        (
+            "metric",
+            "",
+            "A",
+            "B",
+            "B - A",
+            f"{100 * comparison.resampling.confidence:g}% interval",
+            "p",
+            "better",
+        )
+    ]
     for item in comparison.items:
         rows.append(
             (
@@ -58,7 +70,7 @@ def comparison_table(comparison: Comparison, names: tuple[str, str]) -> str:
                 _number(item.score_b),
                 f"{item.difference:+.2f}",
                 f"{item.low:+.2f} to {item.high:+.2f}",
-                _p_value(item.p_value, comparison.resamples),
+                _p_value(item.p_value, comparison.resampling.resamples),
                 _VERDICTS[item.verdict],
             )
         )
