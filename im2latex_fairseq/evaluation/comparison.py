@@ -9,8 +9,15 @@ from enum import Enum
 import numpy as np
 
 from im2latex_fairseq.evaluation.counts import PairCounts
-from im2latex_fairseq.evaluation.intervals import Resampling
+from im2latex_fairseq.evaluation.errors import EvaluationInputError
+from im2latex_fairseq.evaluation.evaluation import Evaluation, FloatArray
+from im2latex_fairseq.evaluation.intervals import Resampling, split_columns
 from im2latex_fairseq.metrics.metric import Metric
+from im2latex_fairseq.metrics.resampling import (
+    approximate_randomisation,
+    bootstrap_sums,
+    percentile_interval,
+)
 
 
 class Verdict(Enum):
