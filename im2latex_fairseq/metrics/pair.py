@@ -11,6 +11,7 @@ from im2latex_fairseq.images.renderer import GreyImage
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.normalizer import normalize
 from im2latex_fairseq.latex.tokenizer import tokenize
+from im2latex_fairseq.metrics.symbol_counts import SymbolCounts
 
 #: Which tokens of a formula a metric reads: those of the normal form, or those that were given.
 Form: TypeAlias = Literal["normal", "given"]
@@ -42,6 +43,7 @@ class FormulaPair:
         hypothesis_render_error: "slug: detail"; "" with no picture means that rendering wasn't asked for.
         reference_render_error: The same of the reference.
         confidence: Probability in [0, 1], the geometric mean over tokens, if given.
+        symbols: What the symbol-level metrics counted; None if they weren't asked.
 
     Pairs are compared by all but their pictures.
     """
@@ -61,6 +63,7 @@ class FormulaPair:
     hypothesis_render_error: str = ""
     reference_render_error: str = ""
     confidence: float | None = None
+    symbols: SymbolCounts | None = None
 
     def tokens(self, form: Form) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The tokens of hypothesis and reference in one form."""

@@ -17,8 +17,9 @@ from importlib.metadata import version
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 
+from im2latex_fairseq import __version__
 from im2latex_fairseq.metrics.bleu import MAX_ORDER, STATISTIC_NAMES, as_row, bleu_statistics
-from im2latex_fairseq.metrics.metric import VERSION, Array
+from im2latex_fairseq.metrics.metric import Array
 from im2latex_fairseq.metrics.pair import Form, FormulaPair
 
 _SMOOTHING = "exp"
@@ -42,8 +43,8 @@ class SacreBleu:
 
     @property
     def name(self) -> str:
-        """`sacrebleu`, or `sacrebleu_given` of the tokens as given."""
-        return "sacrebleu" if self.form == "normal" else "sacrebleu_given"
+        """`bleu_sacre`, or `bleu_sacre_given` of the tokens as given: fairseq has a `sacrebleu` of its own."""
+        return "bleu_sacre" if self.form == "normal" else "bleu_sacre_given"
 
     @property
     def title(self) -> str:
@@ -53,7 +54,7 @@ class SacreBleu:
     @property
     def signature(self) -> str:
         """The library's, behind which tokens it was given."""
-        return f"sacrebleu|tokens:{self.form}|{VERSION}|BLEU|{SACREBLEU_SIGNATURE}"
+        return f"bleu|tokens:{self.form}|im2latex_fairseq:{__version__}|sacrebleu|{SACREBLEU_SIGNATURE}"
 
     def statistics(self, pair: FormulaPair) -> Array:
         """Lengths, matches and totals (10,), which are those of the library."""
