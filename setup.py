@@ -62,6 +62,7 @@ setup(
         "pillow>=10,<14",
         "sacrebleu>=2.3,<3",
         "rapidfuzz>=3.6,<4",
+        "scipy>=1.11,<2",
         "tqdm>=4.66,<5",
         'tomli>=2,<3; python_version < "3.11"',
     ],

@@ -44,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
         "numpy",
         "rapidfuzz",
         "sacrebleu",
+        "scipy.optimize",
     },
     f"{PACKAGE}.data": {f"{PACKAGE}.images", "fairseq.data", "numpy", "torch"},
     f"{PACKAGE}.preparation": {

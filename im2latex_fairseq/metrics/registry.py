@@ -9,6 +9,7 @@ from im2latex_fairseq.metrics.edit_distance import EditDistance
 from im2latex_fairseq.metrics.exact_match import exact_match_metrics, exp_rate
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.sacre_bleu import SacreBleu
+from im2latex_fairseq.metrics.symbol_metrics import SYMBOL_METRICS
 from im2latex_fairseq.metrics.well_formedness import BALANCED_RATE, COMPILE_RATE, REPETITION_RATE
 
 #: Metrics of text alone, in the order of a table: what is most reported first, the same of given tokens behind.
@@ -68,4 +69,4 @@ def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
     return found
 
 
-_BY_NAME = by_name((*TEXT_METRICS, *IMAGE_METRICS))
+_BY_NAME = by_name((*TEXT_METRICS, *IMAGE_METRICS, *SYMBOL_METRICS))
