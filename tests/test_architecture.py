@@ -97,7 +97,12 @@ ARROWS: dict[str, set[str]] = {
         f"{PACKAGE}.report",
         "numpy",
     },
-    f"{PACKAGE}.scoring": {f"{PACKAGE}.evaluation", f"{PACKAGE}.images", f"{PACKAGE}.metrics", "fairseq"},
+    f"{PACKAGE}.scoring": {
+        f"{PACKAGE}.evaluation",
+        f"{PACKAGE}.metrics",
+        f"{PACKAGE}.preparation.workers",
+        "fairseq",
+    },
     f"{PACKAGE}.tasks": {
         f"{PACKAGE}.data",
         f"{PACKAGE}.images",

@@ -83,7 +83,10 @@ def add_evaluation_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `evaluation_of` and `resampling_of` read."""
     group = parser.add_argument_group("scores")
     group.add_argument(
-        "--metrics", default="all", metavar="NAMES", help="all, text, image, or names parted by commas"
+        "--metrics",
+        default="all",
+        metavar="NAMES",
+        help="all, text, image, symbol, or names parted by commas; all but text draw formulas by TeX",
     )
     group.add_argument("--processes", type=int, default=default_processes(), help="for drawing formulas")
     group.add_argument("--confidence", type=float, default=0.95, help="of the intervals")

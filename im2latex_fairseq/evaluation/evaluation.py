@@ -11,7 +11,7 @@ import numpy.typing as npt
 from im2latex_fairseq.evaluation.counts import PairCounts
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
-from im2latex_fairseq.metrics.resampling import RESAMPLES, SEED, bootstrap_interval
+from im2latex_fairseq.metrics.resampling import RESAMPLES, SEED, confidence_interval
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class Evaluation:
             resamples: How many samples of N pairs are drawn, with replacement.
             seed: Of the draw: equal seeds draw the same pairs for every metric.
         """
-        return bootstrap_interval(
+        return confidence_interval(
             self.metric(name), self.statistics[name], confidence=confidence, resamples=resamples, seed=seed
         )
 

@@ -14,9 +14,11 @@ from im2latex_fairseq.evaluation.evaluation import Evaluation, evaluate
 from im2latex_fairseq.evaluation.true_pictures import against_true_pictures
 from im2latex_fairseq.images.renderer import tex_available
 from im2latex_fairseq.metrics.metric import Metric
+from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import IMAGE_METRICS, TEXT_METRICS
 from im2latex_fairseq.metrics.registry import metric as registered_metric
-from im2latex_fairseq.metrics.rendering_pairs import render_pairs
+from im2latex_fairseq.metrics.rendering_pairs import count_renderings, render_pairs
+from im2latex_fairseq.metrics.symbol_metrics import SYMBOL_METRICS, fallback_report, match_pairs
 
 GreyImage = npt.NDArray[np.uint8]
 
@@ -27,9 +29,10 @@ NO_TEX = (
 
 #: Names that stand for several metrics.
 GROUPS: Mapping[str, tuple[Metric, ...]] = {
-    "all": (*TEXT_METRICS, *IMAGE_METRICS),
+    "all": (*TEXT_METRICS, *IMAGE_METRICS, *SYMBOL_METRICS),
     "text": TEXT_METRICS,
     "image": IMAGE_METRICS,
+    "symbol": SYMBOL_METRICS,
 }
 
 
@@ -109,30 +112,71 @@ def judge(
     Args:
         aligned: References with their hypotheses.
         metrics: Which.
-        pictures: Id -> true picture; the image metrics are then computed against these too, and called
+        pictures: Id -> true picture; image metrics are then computed against these too, and called
             `NAME_true_picture`.
         processes: For rendering.
         progress: Makes what counts the work.
     """
     with progress("reading formulas", len(aligned.rows), "pairs") as bar:
         pairs = make_pairs(aligned, bar.advance)
-    chosen = list(metrics)
-    left_out: dict[str, str] = {}
-    if any(metric.needs_images for metric in chosen):
-        if tex_available():
-            with progress("drawing formulas", 2 * len(pairs), "formulas") as bar:
-                pairs = list(render_pairs(pairs, processes=processes, progress=bar.advance))
-            if pictures is not None:
-                chosen += against_true_pictures(chosen, pictures)
-        else:
-            left_out = {metric.name: NO_TEX for metric in chosen if metric.needs_images}
-            chosen = [metric for metric in chosen if not metric.needs_images]
+    chosen, left_out = possible_metrics(metrics)
+    pairs, remarks = draw_for(chosen, pairs, processes, progress)
+    if pictures is not None:
+        against = against_true_pictures(chosen, pictures)
+        chosen += against
+        if not against:
+            remarks.append(
+                "the true pictures weren't looked at: no metric that compares pictures was computed"
+            )
     with progress("scoring", len(pairs) * len(chosen), "pairs x metrics") as bar:
         return evaluate(
             pairs,
             chosen,
             counts=aligned.counts,
             left_out=left_out,
-            remarks=aligned.remarks,
+            remarks=(*aligned.remarks, *remarks),
             progress=bar.advance,
         )
+
+
+def possible_metrics(metrics: Sequence[Metric]) -> tuple[list[Metric], dict[str, str]]:
+    """Those that can be computed on this machine, and why others can't."""
+    if tex_available():
+        return list(metrics), {}
+    return (
+        [metric for metric in metrics if not draws(metric)],
+        {metric.name: NO_TEX for metric in metrics if draws(metric)},
+    )
+
+
+def draws(metric: Metric) -> bool:
+    """Whether the metric needs TeX."""
+    return metric.needs_images or needs_symbols(metric)
+
+
+def needs_symbols(metric: Metric) -> bool:
+    """Whether the metric compares symbols as TeX sets them."""
+    return bool(getattr(metric, "needs_symbols", False))
+
+
+def draw_for(
+    metrics: Sequence[Metric],
+    pairs: Sequence[FormulaPair],
+    processes: int = 1,
+    progress: ProgressMaker = NoProgress,
+) -> tuple[list[FormulaPair], list[str]]:
+    """The pairs with all that the metrics need of TeX, and what people should know of the drawing.
+
+    Raises:
+        RenderError: TeX is missing and a metric needs it.
+    """
+    drawn, remarks = list(pairs), []
+    if any(metric.needs_images for metric in metrics):
+        with progress("drawing formulas", 2 * len(drawn), "formulas") as bar:
+            drawn = render_pairs(drawn, processes, bar.advance)
+        remarks.append(f"drawn: {count_renderings(drawn)}")
+    if any(needs_symbols(metric) for metric in metrics):
+        with progress("matching symbols", len(drawn), "pairs") as bar:
+            drawn = match_pairs(drawn, processes=processes, progress=bar.advance)
+        remarks.append(f"symbols: {fallback_report(drawn)}")
+    return drawn, remarks

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import metric as registered_metric
+from im2latex_fairseq.metrics.well_formedness import COMPILE_RATE
 
 GreyImage = npt.NDArray[np.uint8]
 
@@ -58,8 +59,12 @@ class TruePictureMetric:
 def against_true_pictures(
     metrics: Iterable[Metric], pictures: Mapping[str, GreyImage]
 ) -> tuple[TruePictureMetric, ...]:
-    """The image metrics among `metrics`, against the true pictures."""
-    return tuple(TruePictureMetric(metric, pictures) for metric in metrics if metric.needs_images)
+    """The metrics among `metrics` that compare pictures, against the true ones."""
+    return tuple(
+        TruePictureMetric(metric, pictures)
+        for metric in metrics
+        if metric.needs_images and metric.name != COMPILE_RATE.name  # it looks at no reference
+    )
 
 
 def metric_by_name(name: str) -> Metric:
