@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from im2latex_fairseq.commands.command import Command, CommandError
@@ -57,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         if arguments.merge or arguments.hypotheses or arguments.save:
             raise CommandError("--compare A B goes without --hypotheses, --merge and --save")
+        if resampling.resamples == 0:
+            raise CommandError("--compare takes resamples; give --resamples 1000 for example")
         first, second = (_system(arguments, path) for path in arguments.compare)
         names = (str(arguments.compare[0]), str(arguments.compare[1]))
         comparison = compare(first, second, resampling)
@@ -84,7 +85,6 @@ def _system(arguments: argparse.Namespace, path: Path) -> Evaluation:
     """One side of a comparison: an evaluation of --save, or hypotheses to be evaluated."""
     if is_evaluation_file(path):
         return read_evaluation(path)
-    print(f"{path}", file=sys.stderr)
     return evaluation_of(arguments, read_inputs(arguments, [path]))
 
 

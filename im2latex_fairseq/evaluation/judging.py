@@ -15,10 +15,10 @@ from im2latex_fairseq.evaluation.true_pictures import against_true_pictures
 from im2latex_fairseq.images.renderer import tex_available
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
-from im2latex_fairseq.metrics.registry import IMAGE_METRICS, TEXT_METRICS
+from im2latex_fairseq.metrics.registry import IMAGE_METRICS, SYMBOL_METRICS, TEXT_METRICS
 from im2latex_fairseq.metrics.registry import metric as registered_metric
 from im2latex_fairseq.metrics.rendering_pairs import count_renderings, render_pairs
-from im2latex_fairseq.metrics.symbol_metrics import SYMBOL_METRICS, fallback_report, match_pairs
+from im2latex_fairseq.metrics.symbol_metrics import fallback_report, match_pairs
 
 GreyImage = npt.NDArray[np.uint8]
 

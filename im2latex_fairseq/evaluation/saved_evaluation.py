@@ -72,7 +72,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
         EvaluationInputError: It is something else, cut off, or of a release that computed a metric otherwise.
     """
     lines = read_text_file(path).lines
-    head = _object(lines[0] if lines else "", f"{path}, line 1")
+    head = _object(lines[0], f"{path}, line 1") if is_evaluation_file(path) else {}
     if head.get(_KIND) != _FORMAT:
         raise EvaluationInputError(
             f"{path}: not an evaluation of this release; im2latex score --save FILE writes one"
