@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from im2latex_fairseq.metrics.bleu import MultiBleu
 from im2latex_fairseq.metrics.edit_distance import EditDistance
 from im2latex_fairseq.metrics.exact_match import exact_match_metrics, exp_rate
+from im2latex_fairseq.metrics.image_match import IMAGE_MATCH_METRICS
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.sacre_bleu import SacreBleu
 from im2latex_fairseq.metrics.symbol_metrics import SYMBOL_METRICS
@@ -38,7 +39,7 @@ TEXT_METRICS: tuple[Metric, ...] = (
 )
 
 #: Metrics of pairs that were rendered.
-IMAGE_METRICS: tuple[Metric, ...] = (COMPILE_RATE,)
+IMAGE_METRICS: tuple[Metric, ...] = (COMPILE_RATE, *IMAGE_MATCH_METRICS)
 
 #: Names of those that a short table shows.
 HEADLINE_METRICS = ("bleu_multi", "token_edit_accuracy", "exact_match", "exp_rate_1")
