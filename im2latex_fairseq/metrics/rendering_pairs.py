@@ -24,7 +24,7 @@ IMAGE_MATCH_FACE = RenderSettings(
 #: The same, not halved: a limit of so many pixels or columns is half as lenient.
 IMAGE_MATCH_FACE_FULL_SIZE = RenderSettings(size_pt=12, dpi=200, binarise=True, margin_px=8)
 
-_BATCH_SIZE = 200
+_BATCH_SIZE = 200  # formulas that a TeX process draws at most
 
 
 def render_pairs(
@@ -156,7 +156,8 @@ def _draw(
     The work is done by latex and dvipng, so threads that wait for them keep all cores busy, and share one format.
     """
     formulas = list(wanted)
-    batches = [formulas[start : start + _BATCH_SIZE] for start in range(0, len(formulas), _BATCH_SIZE)]
+    size = min(_BATCH_SIZE, max(1, -(-len(formulas) // processes)))
+    batches = [formulas[start : start + size] for start in range(0, len(formulas), size)]
 
     def draw(batch: list[str]) -> list[RenderResult]:
         return render_formulas(batch, settings, timeout_s=timeout_s, batch_size=_BATCH_SIZE)
