@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from im2latex_fairseq.metrics.metric import Metric
+from im2latex_fairseq.metrics.metric import Array, Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import metric as registered_metric
 from im2latex_fairseq.metrics.well_formedness import COMPILE_RATE
@@ -18,40 +18,62 @@ GreyImage = npt.NDArray[np.uint8]
 _SUFFIX = "_true_picture"
 
 
+class TruePairs:
+    """Pairs with the true picture as the reference's, each made once: image metrics remember what they compared.
+
+    Args:
+        pictures: Id of a pair -> its picture (height, width) uint8, 255 = paper.
+    """
+
+    def __init__(self, pictures: Mapping[str, GreyImage]) -> None:
+        self._pictures = pictures
+        self._made: dict[str, FormulaPair] = {}
+
+    def of(self, pair: FormulaPair) -> FormulaPair:
+        """The pair with its true picture.
+
+        Raises:
+            KeyError: There is no picture of the pair.
+        """
+        made = self._made.get(pair.id)
+        if made is None:
+            made = replace(pair, reference_image=self._pictures[pair.id], reference_render_error="")
+            self._made[pair.id] = made
+        return made
+
+
 class TruePictureMetric:
     """An image metric in which the true picture stands for the reference's drawing.
 
-    The true pictures must have the scale, the face and the margins in which hypotheses are drawn, or nothing
-    matches: those of IM2LATEX-100K's release do, nearly.
+    The true pictures must have the scale and the face in which hypotheses are drawn, or nothing matches: those of
+    IM2LATEX-100K, prepared as in examples/im2latex_100k, nearly do.
 
     Args:
         metric: The image metric.
-        pictures: Id of a pair -> its picture (height, width) uint8, 255 = paper; None to read statistics that
-            were computed before.
+        pairs: Knows the true pictures; None to read statistics that were computed before.
     """
 
-    def __init__(self, metric: Metric, pictures: Mapping[str, GreyImage] | None) -> None:
+    def __init__(self, metric: Metric, pairs: TruePairs | None) -> None:
         self._metric = metric
-        self._pictures = pictures
+        self._pairs = pairs
         self.name = metric.name + _SUFFIX
         self.title = f"{metric.title}, against the true picture"
         self.signature = f"{metric.signature}|reference:picture"
         self.unit = metric.unit
         self.higher_is_better = metric.higher_is_better
+        self.needs_images = metric.needs_images
         self.statistic_names = metric.statistic_names
-        self.needs_images = True
 
-    def statistics(self, pair: FormulaPair) -> npt.NDArray[np.float64]:
+    def statistics(self, pair: FormulaPair) -> Array:
         """The metric's statistics of the pair with its true picture.
 
         Raises:
             KeyError: There is no picture of the pair.
         """
-        assert self._pictures is not None, "a metric that was read from a file has no pictures"
-        picture = self._pictures[pair.id]
-        return self._metric.statistics(replace(pair, reference_image=picture, reference_render_error=""))
+        assert self._pairs is not None, "a metric that was read from a file has no pictures"
+        return self._metric.statistics(self._pairs.of(pair))
 
-    def score(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def score(self, sums: Array) -> Array:
         """As the metric: (..., K) sums -> (...) scores."""
         return self._metric.score(sums)
 
@@ -60,8 +82,9 @@ def against_true_pictures(
     metrics: Iterable[Metric], pictures: Mapping[str, GreyImage]
 ) -> tuple[TruePictureMetric, ...]:
     """The metrics among `metrics` that compare pictures, against the true ones."""
+    pairs = TruePairs(pictures)
     return tuple(
-        TruePictureMetric(metric, pictures)
+        TruePictureMetric(metric, pairs)
         for metric in metrics
         if metric.needs_images and metric.name != COMPILE_RATE.name  # it looks at no reference
     )
