@@ -14,6 +14,10 @@ hypothesis has four tokens:
   does (hence `eff:yes` in the signature); `multi-bleu.perl` gives 0. So `x` for `x` is 100 here, 0 there.
 * Hypotheses that are all empty get 100 if the references are too, otherwise 0; `multi-bleu.perl` stops with a
   division by zero, or says 0 where the references are empty.
+
+`bleu_multi` reads both sides in this project's normal form, whatever they were given in. Figures published on
+IM2LATEX-100K since Deng et al. 2017 are of the benchmark's own normalised lines: with those as references, and the
+tokens of a model trained on them as hypotheses, that is `bleu_multi_given`.
 """
 
 from __future__ import annotations

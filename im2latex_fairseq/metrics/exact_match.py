@@ -3,15 +3,15 @@ r"""Exact match, by what counts as the same, and the share of formulas with few 
 From strict to generous:
 
 * `exact_match_text`: the same characters, white space at both ends aside.
-* `exact_match_no_spaces`: the same characters once all white space is dropped, as publications on handwriting
-  count. It can't tell `\in t` from `\int`.
+* `exact_match_no_spaces`: the same characters once all white space is dropped. It can't tell `\in t` from `\int`.
 * `exact_match_given`: the same tokens as they were given, blanks between them aside.
 * `exact_match`: the same tokens in the normal form. It still tells apart what the normal form does, redundant
   braces for one, though the pictures may be the same.
 
 `exp_rate_1`, `_2` and `_3` are the expression rates with at most so many errors that CROHME reports (Mouchere et
-al. 2016). There an error is a wrong symbol or relation in a graph; for systems that write LaTeX it is, here as in
-their publications since Zhang et al. 2017 (WAP), one edit of a token.
+al. 2016). There an error is a wrong symbol or relation in a graph; here, as in publications on systems that write
+LaTeX (Zhang et al. 2017, WAP), it is one edit of a token. An empty hypothesis of a reference of two tokens has two
+errors, no more.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ def has_balanced_groups(tokens: Sequence[str]) -> bool:
             open_groups.append(r"\end{" + token[len(r"\begin{") :])
         elif _LEFT.match(token):
             open_groups.append(r"\right")
+        elif token in (r"\begin", r"\end"):  # of nothing that has a name
+            return False
         elif token == "}" or token.startswith(r"\end{"):
             if not open_groups or open_groups.pop() != token:
                 return False

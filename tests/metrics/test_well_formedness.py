@@ -32,6 +32,7 @@ from im2latex_fairseq.metrics.well_formedness import (
         (r"\begin{array} { c } x", False),
         (r"x \end{array}", False),
         (r"{ \begin{array} { c } } \end{array}", False),  # crossed
+        (r"\begin x \end", False),  # of which environment?
         (r"\left( x \right]", True),  # TeX asks for a pair, not for the same kind
         (r"\left( x", False),
         (r"x \right)", False),
