@@ -119,7 +119,7 @@ def typeset_formulas(
         colours = {part for part in formulas[index] if isinstance(part, int)}
         if len(colours) > MAX_COLOURS:
             uncoloured[index] = f"too_many_tokens: {len(colours)}, at most {MAX_COLOURS} are coloured"
-        elif index in pages.pages:
+        elif colours and index in pages.pages:
             to_colour.append(index)
     coloured_pages = run_batches(to_colour, [], batch_size, lambda batch: run(coloured_texts, batch))
     uncoloured.update(coloured_pages.errors)
@@ -132,8 +132,12 @@ def typeset_formulas(
         inks = tuple(_without_ligatures(pages.pages[index]))
         if index in uncoloured:
             results.append(TypesetFormula(inks, uncoloured=uncoloured[index]))
-            continue
-        results.append(_carry_over(inks, coloured_pages.pages[index], parts))
+        elif index in coloured_pages.pages:
+            results.append(_carry_over(inks, coloured_pages.pages[index], parts))
+        elif inks:
+            results.append(TypesetFormula(inks, uncoloured="no_colours: none was asked for"))
+        else:
+            results.append(TypesetFormula(colours=()))
     return results
 
 

@@ -25,6 +25,7 @@ ReadMetrics: TypeAlias = Callable[[str], bytes]
 
 _HEADER_WORDS = 6
 _CODES = 256
+_SIZE_LIMIT = 1 << 27
 
 
 class FontMetricsError(ValueError):
@@ -39,8 +40,10 @@ def font_boxes(metrics: bytes, size: int) -> FontBoxes:
         size: Scaled size of the font, in scaled points.
 
     Raises:
-        FontMetricsError: This is no TFM file.
+        FontMetricsError: This is no TFM file, or TeX knows no font so large.
     """
+    if not 0 < size < _SIZE_LIMIT:
+        raise FontMetricsError(f"a size of {size / 65536} pt; TeX's are below 2048 pt")
     lengths = [int.from_bytes(metrics[at : at + 2], "big") for at in range(0, 4 * _HEADER_WORDS, 2)]
     if len(metrics) < 4 * _HEADER_WORDS or len(metrics) < 4 * lengths[0]:
         raise FontMetricsError(f"{len(metrics)} bytes, cut off")

@@ -25,6 +25,7 @@ from im2latex_fairseq.latex.tokenizer import TEXT_ARGUMENTS
 # As large as a Chinese character beside Latin letters: one em, a little of it below the line.
 _STAND_IN = r"\hbox{\vrule height .88em depth .12em width 1em}"
 
+_MAX_DEPTH = 100  # of the renderer, too
 _CONTROL_WORD = re.compile(r"\\[A-Za-z]+$")
 
 _SPACES = frozenset(r"\ ~ \, \: \; \! \> \quad \qquad \thinspace \medspace \thickspace \enspace".split())
@@ -81,7 +82,7 @@ def colour_tokens(tokens: Sequence[str]) -> ColouredTokens:
     try:
         painter.paint()
         parts = tuple(painter.parts)
-    except _UnmatchedError:
+    except _UnreadableError:
         parts = tuple(_STAND_IN if is_stand_in(token) else _written(token) for token in tokens)
     return ColouredTokens(parts, sum(map(is_stand_in, tokens)))
 
@@ -103,8 +104,8 @@ def count_visible(tokens: Sequence[str]) -> int:
     )
 
 
-class _UnmatchedError(Exception):
-    """Braces or environments don't match."""
+class _UnreadableError(Exception):
+    """Braces or environments don't match, or nest too deep."""
 
 
 class _Painter:
@@ -113,6 +114,7 @@ class _Painter:
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens = tokens
         self._at = 0
+        self._depth = 0
         self.parts: list[Part] = []
 
     def paint(self) -> None:
@@ -120,23 +122,27 @@ class _Painter:
 
     def _formula(self, closer: str) -> None:
         """Up to `closer`, which is left for the caller; "" is the end of the tokens."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _UnreadableError
+        base: int | None = None
         while self._peek() != closer:
             token = self._peek()
             if token in ("", "}") or token.startswith(r"\end{"):
-                raise _UnmatchedError
+                raise _UnreadableError
+            if token in ("^", "_"):
+                self._script(base if token == "^" else None)
+                continue
+            at = self._at
             self._one(token)
+            if token not in _CLINGING:
+                base = None if token in _SILENT or token.startswith(r"\begin{") else at
+        self._depth -= 1
 
     def _one(self, token: str) -> None:
         """One token with all that it reads."""
         if token == "{":
             self._group(None)
-        elif token in ("^", "_"):
-            self._copy()
-            script = self._peek()
-            if script not in _SILENT and script:  # where TeX takes one token, a colour would be it
-                self.parts.append("{")
-                self._one(script)
-                self.parts.append("}")
         elif token in ROW_ENDS:
             self._copy()
             if self._peek() == "*":
@@ -169,6 +175,19 @@ class _Painter:
                 self._text_arguments(self._copy(), None)
         else:
             self._coloured()
+
+    def _script(self, base: int | None) -> None:
+        """A script; TeX writes one above an operator before the operator, which gets its colour again behind it."""
+        self._copy()
+        script = self._peek()
+        if script == "{":
+            self._group(base)
+        elif script and script not in _SILENT:  # where TeX takes one token, a colour would be it
+            self.parts.append("{")
+            self._one(script)
+            if base is not None:
+                self.parts.append(base)
+            self.parts.append("}")
 
     def _environment(self, name: str) -> None:
         owner = self._at if name in _FENCED_ENVIRONMENTS else None
@@ -262,7 +281,7 @@ class _Painter:
 
     def _copy(self) -> str:
         if self._at >= len(self._tokens):
-            raise _UnmatchedError
+            raise _UnreadableError
         token = self._tokens[self._at]
         self.parts.append(_written(token))
         self._at += 1
