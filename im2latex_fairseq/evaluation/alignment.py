@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from im2latex_fairseq.evaluation.counts import PairCounts
 from im2latex_fairseq.evaluation.errors import EvaluationInputError
-from im2latex_fairseq.evaluation.formula_list import FormulaList, Record
+from im2latex_fairseq.evaluation.formula_list import UNKNOWN_OF_LOG, FormulaList, Record
 from im2latex_fairseq.metrics.pair import FormulaPair, make_pair
 
 AlignBy = Literal["auto", "id", "line"]
@@ -52,8 +52,8 @@ def align(
         allow_fewer: By line: the hypotheses may stop early, and the rest counts as missing.
 
     Raises:
-        EvaluationInputError: They don't fit: by line there are more or fewer, by id nothing in common; an id has
-            two references; there are no references.
+        EvaluationInputError: They don't fit: by line there are more or fewer, by sample number more than references,
+            by id nothing in common; an id has two references; there are no references.
     """
     if not references.records:
         raise EvaluationInputError(f"{references.title}: no references in it")
@@ -76,6 +76,9 @@ def align(
         found = [replace(record, key=str(place)) for place, record in enumerate(hypotheses.records)]
     else:
         found = list(hypotheses.records)
+        if hypotheses.naming == "row":
+            _check_rows(references, dict(zip(keys, kept, strict=True)), hypotheses)
+            remarks += _disagreement(dict(zip(keys, kept, strict=True)), hypotheses)
     first: dict[str, Record] = {}
     duplicate = foreign = 0
     wanted = set(keys)
@@ -184,6 +187,38 @@ def _check_lines(
         f"{hypotheses.title} has {found:,} hypotheses and {references.title} {wanted:,} references: aligned by line "
         f"there must be as many, or nobody knows which belong together. Give both an id column; {hint}"
     )
+
+
+def _check_rows(references: FormulaList, wanted: Mapping[str, Record], hypotheses: FormulaList) -> None:
+    """Refuse a log of more rows than there are references: the rows before would be those of others, too."""
+    if references.naming == "row":
+        return
+    beyond = [record for record in hypotheses.records if record.key not in wanted]
+    if beyond:
+        raise EvaluationInputError(
+            f"{hypotheses.title}, line {beyond[0].line}: a hypothesis of sample {beyond[0].key} (from 0), but "
+            f"{references.title} has {len(wanted):,} references; they belong to different splits"
+        )
+
+
+def _disagreement(wanted: Mapping[str, Record], hypotheses: FormulaList) -> list[str]:
+    """A remark if the references aren't those that the log itself has: perhaps they are of another split."""
+    compared = [
+        (key, _letters(text), _letters(wanted[key].text))
+        for key, text in hypotheses.logged_references.items()
+        if key in wanted and UNKNOWN_OF_LOG not in text
+    ]
+    different = [key for key, logged, given in compared if logged != given]
+    if not different:
+        return []
+    return [
+        f"{len(different):,} of {len(compared):,} references differ from the log's own T- lines, the first that of "
+        f"sample {different[0]}; that is as it should be only if they are written in another form"
+    ]
+
+
+def _letters(formula: str) -> str:
+    return "".join(formula.split())
 
 
 def _some(keys: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +34,7 @@ _TEXT_NAMES: Mapping[Role, tuple[str, ...]] = {
 _ANY_TEXT_NAMES = ("formula", "latex", "text")
 _CONFIDENCE_NAMES = ("confidence", "probability")
 # fairseq writes unknown tokens of references so that no hypothesis can match them.
-_UNKNOWN_OF_LOG = "<<unk>>"
+UNKNOWN_OF_LOG = "<<unk>>"
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class FormulaList:
         records: In the order of the files.
         remarks: What was mended or should be known, for people.
         is_complete: False of a log that broke off before fairseq-generate's last line.
+        logged_references: Of hypotheses in a log: key -> the reference that the log has beside them.
     """
 
     paths: tuple[Path, ...]
@@ -75,6 +76,7 @@ class FormulaList:
     records: tuple[Record, ...]
     remarks: tuple[str, ...] = ()
     is_complete: bool = True
+    logged_references: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -214,8 +216,11 @@ def _read_log(file: TextFile, role: Role) -> FormulaList:
     """fairseq-generate's T- lines as references, or its H- lines, the first of each sample, as hypotheses."""
     log = read_generation_log(file.path)
     records = []
+    logged: dict[str, str] = {}
     for sample in log.samples:
         key = str(sample.number)
+        if sample.reference is not None:
+            logged[key] = sample.reference.strip()
         if role == "reference":
             if sample.reference is not None:
                 records.append(Record(sample.reference.strip(), key, sample.line))
@@ -229,13 +234,21 @@ def _read_log(file: TextFile, role: Role) -> FormulaList:
     remarks = list(file.remarks)
     if role == "reference":
         records.sort(key=lambda record: int(record.key))
-        unknown = sum(_UNKNOWN_OF_LOG in record.text for record in records)
+        unknown = sum(UNKNOWN_OF_LOG in record.text for record in records)
         if unknown:
             remarks.append(
-                f"{file.path}: {unknown:,} references of the log have {_UNKNOWN_OF_LOG} in place of tokens that the "
+                f"{file.path}: {unknown:,} references of the log have {UNKNOWN_OF_LOG} in place of tokens that the "
                 "dictionary lacks, which no hypothesis matches; --references with the true ones tells more"
             )
-    return FormulaList((file.path,), "log", "row", tuple(records), tuple(remarks), bool(log.score_line))
+    return FormulaList(
+        (file.path,),
+        "log",
+        "row",
+        tuple(records),
+        tuple(remarks),
+        bool(log.score_line),
+        logged if role == "hypothesis" else {},
+    )
 
 
 #: How a file is read, by the name of its form.
@@ -269,6 +282,7 @@ def _join(parts: Sequence[FormulaList]) -> FormulaList:
         tuple(records),
         tuple(remark for part in parts for remark in part.remarks),
         all(part.is_complete for part in parts),
+        {key: text for part in parts for key, text in part.logged_references.items()},
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,21 @@ def test_a_log_with_its_own_references() -> None:
     assert aligned.numbers == (4, 9)  # where their pictures are in the store
     with pytest.raises(EvaluationInputError, match="did fairseq-generate finish"):
         align(listed("row", ("0", "a"), complete=False), listed("row", ("0", "a")))
+
+
+def test_a_log_of_another_split_is_refused_or_said() -> None:
+    with pytest.raises(EvaluationInputError, match=r"line 2: a hypothesis of sample 2 .*1 references; they"):
+        align(lines("a"), listed("row", ("0", "A"), ("2", "C")))
+    found = replace(
+        listed("row", ("0", "A"), ("1", "B"), ("2", "C")),
+        logged_references={"0": "a b", "1": "c", "2": "<<unk>>"},
+    )
+    remarks = align(lines("a  b", "b", "d"), found).remarks
+    assert any(
+        "1 of 2 references differ from the log's own T- lines, the first that of sample 1" in r
+        for r in remarks
+    )
+    assert not any("differ" in r for r in align(lines("ab", "c", "d"), found).remarks)
 
 
 def test_a_log_that_breaks_off_is_said() -> None:
