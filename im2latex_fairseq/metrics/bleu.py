@@ -71,7 +71,7 @@ def bleu_statistics(hypothesis: Sequence[str], reference: Sequence[str]) -> Bleu
     for order in range(1, MAX_ORDER + 1):
         found = _ngrams(hypothesis, order)
         wanted = _ngrams(reference, order)
-        matches.append(sum((found & wanted).values()))
+        matches.append(sum(min(count, wanted[ngram]) for ngram, count in found.items() if ngram in wanted))
         totals.append(sum(found.values()))
     return BleuStatistics(len(hypothesis), len(reference), tuple(matches), tuple(totals))
 
@@ -174,4 +174,4 @@ class MultiBleu:
 
 
 def _ngrams(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(tokens[i : i + order]) for i in range(len(tokens) - order + 1))
+    return Counter(zip(*(tokens[start:] for start in range(order)), strict=False))

@@ -1,7 +1,7 @@
 """How surely: confidence intervals of a score, and whether two systems differ, for every metric.
 
 All is drawn from the statistics (N, K) that a metric keeps of each pair, so no formula is read twice. The same
-seed gives the same draws, whatever the metric. 1,000 resamples of 10,000 pairs take about a second.
+seed gives the same draws, whatever the metric. 1,000 resamples of 10,000 pairs take less than a second.
 
 * `confidence_interval`: percentile bootstrap (Efron and Tibshirani 1993, chapter 13).
 * `paired_bootstrap`: both systems on the same resamples (Koehn 2004); p-value of the centred difference, two-sided.
