@@ -134,14 +134,12 @@ def _pair_fields(pair: FormulaPair) -> dict[str, Any]:
 
 def _pair(item: dict[str, Any]) -> FormulaPair:
     """The pair that `_pair_fields` wrote down."""
-    missing = item["hypothesis"] is None
-    texts = {"hypothesis": item["hypothesis"] or "", "reference": item["reference"]}
-    tokens: dict[str, tuple[str, ...]] = {}
-    for side, text in texts.items():
-        tokens[f"{side}_tokens"] = tuple(item.get(f"{side}_tokens", text.split()))
-        tokens[f"normal_{side}"] = tuple(item.get(f"normal_{side}", tokens[f"{side}_tokens"]))
-    plain = {name: item[name] for name in _PLAIN_FIELDS if name in item}
-    return FormulaPair(id=item["id"], missing=missing, **texts, **tokens, **plain)
+    values: dict[str, Any] = {name: item[name] for name in _PLAIN_FIELDS if name in item}
+    for side in ("hypothesis", "reference"):
+        values[side] = item[side] or ""
+        values[f"{side}_tokens"] = tuple(item.get(f"{side}_tokens", values[side].split()))
+        values[f"normal_{side}"] = tuple(item.get(f"normal_{side}", values[f"{side}_tokens"]))
+    return FormulaPair(id=item["id"], missing=item["hypothesis"] is None, **values)
 
 
 def _json(value: object) -> str:
