@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from im2latex_fairseq import __version__
 from im2latex_fairseq.commands.command import Command
+from im2latex_fairseq.commands.report import REPORT
 from im2latex_fairseq.commands.score import SCORE
 
-COMMANDS: tuple[Command, ...] = (SCORE,)
+COMMANDS: tuple[Command, ...] = (SCORE, REPORT)
 
 _FAILED = 2
 _INTERRUPTED = 130
