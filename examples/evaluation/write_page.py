@@ -137,8 +137,8 @@ class Row:
 #: What each kind of difference costs: (what differs, hypothesis, reference).
 CASES = (
     ("nothing", r"\frac { a } { b } + c ^ { 2 }", r"\frac { a } { b } + c ^ { 2 }"),
-    ("the way to write it", r"{ a \over b } + c ^ 2", r"\frac { a } { b } + c ^ { 2 }"),
-    ("a thin space too many", r"\frac { a } { b } \, + c ^ { 2 }", r"\frac { a } { b } + c ^ { 2 }"),
+    ("the way to write it", r"\frac a b + c ^ 2", r"\frac { a } { b } + c ^ { 2 }"),
+    ("a wide space too many", r"\frac { a } { b } \quad + c ^ { 2 }", r"\frac { a } { b } + c ^ { 2 }"),
     ("one letter", r"\frac { a } { b } + d ^ { 2 }", r"\frac { a } { b } + c ^ { 2 }"),
     ("a wide term too many", r"\frac { a } { b } + c ^ { 2 } + M N", r"\frac { a } { b } + c ^ { 2 }"),
     ("a wide term too few", r"\frac { a } { b } + c ^ { 2 }", r"\frac { a } { b } + c ^ { 2 } + M N"),
@@ -259,8 +259,9 @@ def cases_section() -> list[str]:
         "## What each one sees",
         "",
         "One formula at a time, with one thing that differs from the reference; scores of that pair alone. "
-        "Metrics of text punish another way to write the same picture (the normal form forgives most), metrics of "
-        "pictures don't; Deng's image match doesn't see what the hypothesis has too many.",
+        "Metrics of the text as given punish another way to write the same picture, those of the normal form less, "
+        "metrics of pictures not at all. Image match forgives single letters, which at half size differ in few "
+        "columns, and Deng's forgives whatever the hypothesis has too many.",
         "",
         table_row(["what differs", *(f"`{name}`" for name in names)]),
         table_row(["---"] * (1 + len(names))),

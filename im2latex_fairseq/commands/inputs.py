@@ -58,8 +58,8 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--hypotheses", metavar="FILE", nargs="+", type=Path, help="what a system said; shards are joined"
     )
-    group.add_argument("--references-form", choices=forms, default=AUTO, help="of the references; see below")
-    group.add_argument("--hypotheses-form", choices=forms, default=AUTO, help="of the hypotheses; see below")
+    group.add_argument("--references-form", choices=forms, default=AUTO, help="of the references; see above")
+    group.add_argument("--hypotheses-form", choices=forms, default=AUTO, help="of the hypotheses; see above")
     group.add_argument(
         "--align",
         choices=("auto", "id", "line"),

@@ -71,7 +71,9 @@ def test_cases_are_what_they_say() -> None:
     assert set(table["nothing"].values()) == {"nothing", "100"}
     assert table["the way to write it"]["exact_match_given"] == "0"
     assert table["the way to write it"]["image_match"] == "100"
-    assert table["a thin space too many"]["image_match_no_spaces"] == "100"
+    assert table["the way to write it"]["exact_match"] == "100"
+    assert table["a wide space too many"]["image_match"] == "0"
+    assert table["a wide space too many"]["image_match_no_spaces"] == "100"
     assert table["a wide term too many"]["image_match_deng"] == "100"
     assert table["a wide term too many"]["image_match"] == "0"
     assert table["a wide term too few"]["image_match_deng"] == "0"
