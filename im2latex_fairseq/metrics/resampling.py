@@ -74,7 +74,7 @@ def bootstrap_sums(statistics: Array, *, resamples: int = RESAMPLES, seed: int =
     """Sums of N pairs drawn with replacement, again and again.
 
     Args:
-        statistics: (N, K).
+        statistics: (N, K). Those of several metrics may stand side by side, to be drawn at once.
         resamples: How many, R.
         seed: Of the draws, which depend on it and on N alone.
 

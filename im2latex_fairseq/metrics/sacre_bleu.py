@@ -62,7 +62,7 @@ class SacreBleu:
 
     def score(self, sums: Array) -> Array:
         """BLEU in [0, 100]; 0 of no pairs. One call of the library a score, some microseconds each."""
-        rows = sums.reshape(-1, len(STATISTIC_NAMES)).astype(np.int64).tolist()
+        rows = np.rint(sums).astype(np.int64).reshape(-1, len(STATISTIC_NAMES)).tolist()
         return np.array([_score_of(row) for row in rows], dtype=np.float64).reshape(sums.shape[:-1])
 
 

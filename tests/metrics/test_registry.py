@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pickle
 import re
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2latex_fairseq.metrics.metric import Metric, corpus_score, ratio, statistics_matrix
+from im2latex_fairseq.metrics.metric import Metric, corpus_score, statistics_matrix
 from im2latex_fairseq.metrics.pair import FormulaPair, make_pair
 from im2latex_fairseq.metrics.registry import (
     HEADLINE_METRICS,
     IMAGE_METRICS,
+    SYMBOL_METRICS,
     TEXT_METRICS,
     by_name,
     metric,
 )
 
-ALL = (*TEXT_METRICS, *IMAGE_METRICS)
+ALL = (*TEXT_METRICS, *IMAGE_METRICS, *SYMBOL_METRICS)
 COMPARING = tuple(m for m in TEXT_METRICS if m.name not in ("balanced_rate", "repetition_rate"))
 NORMAL = tuple(m for m in COMPARING if "|tokens:normal" in m.signature or "|characters:normal" in m.signature)
 GIVEN = tuple(m for m in COMPARING if m not in NORMAL)
@@ -86,8 +88,8 @@ def test_every_metric_of_a_formula_and_itself_is_perfect(formulas: list[str]) ->
 @given(PAIRS, st.integers(0, 5), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_order_and_shards_change_nothing_and_nothing_is_nan(
-    pairs: list[FormulaPair], cut: int, random
-) -> None:  # type: ignore[no-untyped-def]
+    pairs: list[FormulaPair], cut: int, random: Random
+) -> None:
     shuffled = list(pairs)
     random.shuffle(shuffled)
     for one in TEXT_METRICS:
@@ -162,8 +164,3 @@ def test_what_the_normaliser_refuses_is_compared_as_given() -> None:
     pairs = [make_pair("1", "a + b ^ { 2", "a + b ^ { 2 }")]  # a brace is lacking
     assert corpus_score(metric("token_edit_accuracy"), pairs) == pytest.approx(100 * 6 / 7)
     assert corpus_score(metric("exp_rate_1"), pairs) == 100.0
-
-
-def test_ratio() -> None:
-    assert ratio(np.array([1.0, 5.0]), np.array([2.0, 0.0]), of_nothing=7.0).tolist() == [0.5, 7.0]
-    assert float(ratio(np.float64(0.0), np.float64(0.0), of_nothing=1.0)) == 1.0  # type: ignore[arg-type]

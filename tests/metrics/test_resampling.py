@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from im2latex_fairseq.metrics import resampling
 from im2latex_fairseq.metrics.bleu import MultiBleu
 from im2latex_fairseq.metrics.edit_distance import EditDistance
 from im2latex_fairseq.metrics.exact_match import exact_match_metrics
-from im2latex_fairseq.metrics.metric import Array, statistics_matrix
+from im2latex_fairseq.metrics.metric import Array, Metric, statistics_matrix
 from im2latex_fairseq.metrics.pair import make_pair
 from im2latex_fairseq.metrics.registry import TEXT_METRICS
 from im2latex_fairseq.metrics.resampling import (
+    Comparison,
     Interval,
     approximate_randomisation,
     bootstrap_sums,
@@ -25,6 +27,8 @@ from im2latex_fairseq.metrics.resampling import (
     percentile_interval,
 )
 from im2latex_fairseq.metrics.sacre_bleu import SacreBleu
+
+Method = Callable[..., Comparison]
 
 EXACT = exact_match_metrics()[-1]
 ERROR_RATE = EditDistance("error_rate")
@@ -87,7 +91,7 @@ def test_draws_depend_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("method", [paired_bootstrap, approximate_randomisation])
-def test_a_system_does_not_differ_from_itself(method) -> None:  # type: ignore[no-untyped-def]
+def test_a_system_does_not_differ_from_itself(method: Method) -> None:
     statistics = np.random.default_rng(0).random((30, 2))
     comparison = method(EditDistance("mean_edit_distance"), statistics, statistics.copy(), resamples=50)
     assert comparison.difference == 0.0
@@ -98,7 +102,7 @@ def test_a_system_does_not_differ_from_itself(method) -> None:  # type: ignore[n
 
 
 @pytest.mark.parametrize("method", [paired_bootstrap, approximate_randomisation])
-def test_a_system_that_is_always_better(method) -> None:  # type: ignore[no-untyped-def]
+def test_a_system_that_is_always_better(method: Method) -> None:
     worse, better = np.array([[2.0, 4.0]] * 40), np.array([[1.0, 4.0]] * 40)  # half and a quarter wrong
     comparison = method(ERROR_RATE, worse, better, resamples=99)
     assert (comparison.first, comparison.second, comparison.difference) == (50.0, 25.0, -25.0)
@@ -109,7 +113,7 @@ def test_a_system_that_is_always_better(method) -> None:  # type: ignore[no-unty
 
 
 @pytest.mark.parametrize("method", [paired_bootstrap, approximate_randomisation])
-def test_the_other_way_round(method) -> None:  # type: ignore[no-untyped-def]
+def test_the_other_way_round(method: Method) -> None:
     random = np.random.default_rng(0)
     first, second = shares(*random.integers(2, size=50)), shares(*random.integers(2, size=50))
     there, back = method(EXACT, first, second, resamples=200), method(EXACT, second, first, resamples=200)
@@ -150,7 +154,7 @@ def test_randomisation_as_sacrebleu() -> None:
     first, second = system(0.10), system(0.14)
     library = PairedTest(
         [("first", first), ("second", second)],
-        {"BLEU": BLEU(tokenize="none", force=True)},  # type: ignore[dict-item]
+        {"BLEU": BLEU(tokenize="none", force=True)},
         [references],
         test_type="ar",
         n_samples=2000,
@@ -170,7 +174,7 @@ def test_randomisation_as_sacrebleu() -> None:
 
 
 @pytest.mark.parametrize("metric", TEXT_METRICS, ids=lambda metric: metric.name)
-def test_every_metric_can_be_resampled(metric) -> None:  # type: ignore[no-untyped-def]
+def test_every_metric_can_be_resampled(metric: Metric) -> None:
     first = statistics_matrix(metric, [make_pair("1", "a b c d", "a b c d"), make_pair("2", "", "x")])
     second = statistics_matrix(metric, [make_pair("1", "a b", "a b c d"), make_pair("2", "y", "x")])
     interval = confidence_interval(metric, first, resamples=20)
