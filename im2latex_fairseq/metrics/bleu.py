@@ -96,13 +96,11 @@ def bleu_scores(sums: Array) -> Array:
     """
     hypothesis_length, reference_length = sums[..., 0], sums[..., 1]
     matches, totals = sums[..., 2 : 2 + MAX_ORDER], sums[..., 2 + MAX_ORDER :]
-    exists = totals > 0
-    is_matched = ~(exists & (matches == 0)).any(axis=-1)
+    exists, is_found = totals > 0, matches > 0
     # One where there is nothing to take the logarithm of: such orders add nothing, or the result is 0 anyway.
-    precisions = np.where(exists & (matches > 0), matches, 1.0) / np.where(
-        exists & (matches > 0), totals, 1.0
-    )
+    precisions = np.where(is_found, matches, 1.0) / np.where(is_found, totals, 1.0)
     mean_log = np.log(precisions).sum(axis=-1) / np.maximum(exists.sum(axis=-1), 1)
+    is_matched = (is_found | ~exists).all(axis=-1)
     some_length = np.maximum(hypothesis_length, 1.0)
     log_brevity = np.minimum(0.0, 1.0 - reference_length / some_length)
     scores = np.where(is_matched, 100.0 * np.exp(log_brevity + mean_log), 0.0)

@@ -1,6 +1,6 @@
 r"""Exact match, by what counts as the same, and the share of formulas with few errors.
 
-From strict to generous:
+Four meanings of "the same", by and large from strict to generous:
 
 * `exact_match_text`: the same characters, white space at both ends aside.
 * `exact_match_no_spaces`: the same characters once all white space is dropped. It can't tell `\in t` from `\int`.
@@ -57,7 +57,7 @@ def has_errors_up_to(most: int, form: Form, pair: FormulaPair) -> bool:
 
 
 def exact_match_metrics() -> tuple[Share, ...]:
-    """One for each meaning of "the same", from strict to generous."""
+    """One for each meaning of "the same"."""
     return (
         Share(
             "exact_match_text",
