@@ -109,7 +109,8 @@ class _Reader:
         inks: list[Ink] = []
         h = v = w = x = y = z = 0
         stack: list[tuple[int, int, int, int, int, int]] = []
-        name, size, boxes = "", 0, list[None]()  # type: tuple[str, int, FontBoxes]
+        name, size = "", 0
+        boxes: FontBoxes = []
         colour = ""
         while True:
             command = dvi[self._at]

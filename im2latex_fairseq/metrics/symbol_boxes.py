@@ -33,7 +33,7 @@ _ELASTIC = {
         command: command
         for command in r"""\sqrt \overbrace \underbrace \widehat \widetilde \widecheck \overrightarrow
         \overleftarrow \overleftrightarrow \underrightarrow \underleftarrow \underleftrightarrow \xrightarrow
-        \xleftarrow \xmapsto \boxed \fbox \framebox \cancel \rule""".split()
+        \xleftarrow \xmapsto \boxed \fbox \framebox \cancel""".split()
     },
 }
 _FENCES = (r"\left", r"\right", r"\middle")
@@ -117,7 +117,7 @@ NO_SYMBOLS = Symbols(np.zeros((0, 4)), (), (), ())
 
 
 def _draws_rules(token: str) -> bool:
-    return is_stand_in(token) or token in _ELASTIC
+    return is_stand_in(token) or token in _ELASTIC or token == r"\rule"
 
 
 def _elastic_kind(token: str) -> str:

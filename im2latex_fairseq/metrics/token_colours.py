@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from im2latex_fairseq.images.coloured_tokens import Part
 from im2latex_fairseq.latex.commands import (
+    ACCENTS,
     ALIGNMENTS,
     FONT_SWITCHES,
     MATH_FONTS,
@@ -112,9 +113,10 @@ class _Painter:
     """Reads tokens from left to right and writes parts; one instance for one formula."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = tokens
+        self._tokens = list(tokens)
         self._at = 0
         self._depth = 0
+        self._coloured_early = -1
         self.parts: list[Part] = []
 
     def paint(self) -> None:
@@ -142,6 +144,7 @@ class _Painter:
     def _one(self, token: str) -> None:
         """One token with all that it reads."""
         if token == "{":
+            self._colour_accent_early()
             self._group(None)
         elif token in ROW_ENDS:
             self._copy()
@@ -167,14 +170,27 @@ class _Painter:
             self._text_arguments(token, owner)
         elif token in SIGNATURES or token in _OWN_SIGNATURES:
             owner = None if token == r"\multicolumn" else self._at
-            if owner is not None:
-                self.parts.append(owner)
+            if owner not in (None, self._coloured_early):
+                self.parts.append(self._at)
             self._copy()
             self._arguments(token, owner)
             if token in _BEFORE_A_BOX and self._peek() in TEXT_ARGUMENTS:
                 self._text_arguments(self._copy(), None)
         else:
             self._coloured()
+
+    def _colour_accent_early(self) -> None:
+        r"""Colour the accent of `{ \dot { x } }` before the brace.
+
+        TeX takes an accent that is all of a group out of it, so that scripts behind the group are the accent's; a
+        special in the group would keep it in.
+        """
+        at = self._at
+        while self._tokens[at : at + 1] == ["{"]:
+            at += 1
+        if self._tokens[at : at + 1] and self._tokens[at] in ACCENTS and at != self._coloured_early:
+            self.parts.append(at)
+            self._coloured_early = at
 
     def _script(self, base: int | None) -> None:
         """A script; TeX writes one above an operator before the operator, which gets its colour again behind it."""

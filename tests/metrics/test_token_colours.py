@@ -31,6 +31,9 @@ def written(line: str) -> str:
         (r"\sum \limits _ { i }", r"<0> \sum \limits _ { <4> i }"),  # \limits clings
         (r"x \, y \quad z", r"<0> x \, <2> y \quad <4> z"),
         ("x \\ y", "<0> x \\ <2> y"),
+        # An accent that is all of a group is taken out of it.
+        (r"{ { \dot { x } } } ^ { 2 }", r"<2> { { \dot { <4> x <2> } } } ^ { <10> 2 }"),
+        (r"{ x \dot { y } }", r"{ <1> x <2> \dot { <4> y <2> } }"),
         # Arguments that aren't formulas.
         (r"\hspace { 1 c m } x", r"<0> \hspace { 1 c m } <6> x"),
         (r"\kern - 0 . 7 e x x", r"<0> \kern - 0 . 7 e x <7> x"),
