@@ -6,8 +6,8 @@ method, drops matches that don't fit the others geometrically, and counts. So do
 
 1. Symbols: `symbol_boxes` of formulas that `token_colours` and `images.coloured_tokens` had TeX set in colours.
 2. Assignment: of least cost, where a pair costs 1 if the two look different, plus 0.05 times the distance of their
-   boxes (mean over the four sides, as a share of the formula's width or height), plus 0.15 times the distance of
-   their places in the order of tokens (as shares). The weights are CDM's.
+   boxes (mean over the four sides, as a share of the formula's width or height), plus 0.15 if the shortest way to
+   turn one sequence of symbols into the other by deletions and insertions doesn't keep the pair.
 3. Place: of the assigned pairs that look the same, the largest group that one shift takes from the reference to the
    hypothesis. Sideways the shift may differ by `_SPACE_EM` (spaces aren't judged) and by the widths of symbols that
    found no match and can have pushed the others; up and down by `_HEIGHT_EM` only. If symbols found no match, two
@@ -17,7 +17,9 @@ method, drops matches that don't fit the others geometrically, and counts. So do
    F1 = 2 matched / both; ExpRate = share of formulas with F1 = 1.
 
 Differs from CDM: a symbol is known by its glyphs, not by its token's name, so that another font or size is another
-symbol and `\le` is `\leq`; places come from TeX's page, not from pixels; step 3 tries every pair's shift where CDM
+symbol and `\le` is `\leq`; places come from TeX's page, not from pixels; in step 2 CDM, whose weights these are,
+multiplies 0.15 with the distance in order as a share, which pairs the wrong ones of equal symbols where one formula
+is longer; step 3 tries every pair's shift where CDM
 draws samples (RANSAC), doesn't scale (both are drawn alike) and is stricter, so that x^2 doesn't match x_2; step 4
 is ours; and nothing is left out: what can't be coloured or drawn counts, by another basis, and says so.
 
@@ -33,6 +35,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import LCSseq
 from scipy.optimize import linear_sum_assignment
 
 from im2latex_fairseq.images.coloured_tokens import TypesetFormula, typeset_formulas
@@ -51,7 +54,7 @@ Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
 _SIZE_PT = 12
-# Of CDM's published code.
+# Of CDM.
 _LOOK_WEIGHT, _PLACE_WEIGHT, _ORDER_WEIGHT = 1.0, 0.05, 0.15
 _GROUPS = 3
 _MIN_LATER_GROUP = 3
@@ -61,7 +64,7 @@ _SPACE_EM = 2.0
 _HEIGHT_EM = 0.2
 # What TeX sets around a relation at most (two thick spaces): a symbol that is missing takes them along.
 _SPACE_AROUND_EM = 10 / 18
-# Symbols closer than this sideways, centre to centre, have no order.
+# Symbols whose left sides are closer than this have no order.
 _ORDER_EM = 0.05
 
 
@@ -148,8 +151,13 @@ def match_symbols(hypothesis: Symbols, reference: Symbols) -> list[tuple[int, in
         return [(index, index) for index in range(len(reference))]
     if not len(hypothesis) or not len(reference):
         return []
-    same = _same_look(hypothesis, reference)
-    said, right = assign(same, hypothesis.boxes, reference.boxes)
+    looks, other_looks, kinds, other_kinds = _numbered(hypothesis, reference)
+    same_kind = (kinds[:, None] == other_kinds[None, :]) & (kinds[:, None] > 0)
+    same = (looks[:, None] == other_looks[None, :]) | same_kind
+    in_sequence = _common_sequence(
+        np.where(kinds > 0, kinds, looks), np.where(other_kinds > 0, other_kinds, other_looks)
+    )
+    said, right = assign(same, in_sequence, hypothesis.boxes, reference.boxes)
     alike = same[said, right]
     said, right = said[alike], right[alike]
     fits = _fitting(hypothesis, reference, said, right)
@@ -158,26 +166,27 @@ def match_symbols(hypothesis: Symbols, reference: Symbols) -> list[tuple[int, in
     return [(int(a), int(b)) for a, b in zip(said[ordered], right[ordered], strict=True)]
 
 
-def _same_look(hypothesis: Symbols, reference: Symbols) -> Flags:
-    """(n of the hypothesis, n of the reference): whether the two look the same, size of elastic ones aside."""
-    numbers: dict[Hashable, int] = {}
+def _numbered(hypothesis: Symbols, reference: Symbols) -> tuple[Indices, Indices, Indices, Indices]:
+    """Numbers for looks (of both sides) and for kinds of elastic symbols (of both; 0: not elastic)."""
+    numbers: dict[Hashable, int] = {"": 0}
 
-    def numbered(values: Sequence[Hashable]) -> Indices:
+    def number(values: Sequence[Hashable]) -> Indices:
         return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.intp)
 
-    looks = numbered(hypothesis.looks)[:, None] == numbered(reference.looks)[None, :]
-    kinds = numbered(hypothesis.elastic)
-    is_elastic = np.array([bool(kind) for kind in hypothesis.elastic], dtype=np.bool_)
-    same_kind: Flags = kinds[:, None] == numbered(reference.elastic)[None, :]
-    both: Flags = looks | (same_kind & is_elastic[:, None])
-    return both
+    return (
+        number([("look", look) for look in hypothesis.looks]),
+        number([("look", look) for look in reference.looks]),
+        number(hypothesis.elastic),
+        number(reference.elastic),
+    )
 
 
-def assign(same: Flags, hypothesis: Boxes, reference: Boxes) -> tuple[Indices, Indices]:
-    """The assignment of least cost between symbols in the order of tokens.
+def assign(same: Flags, in_sequence: Flags, hypothesis: Boxes, reference: Boxes) -> tuple[Indices, Indices]:
+    """The assignment of least cost: step 2 of the module's list.
 
     Args:
         same: (n, m), whether two look the same.
+        in_sequence: (n, m), whether two are a pair in both sequences.
         hypothesis: Boxes (n, 4), n >= 1.
         reference: Boxes (m, 4), m >= 1.
 
@@ -185,19 +194,23 @@ def assign(same: Flags, hypothesis: Boxes, reference: Boxes) -> tuple[Indices, I
         Indices of both sides, of min(n, m) pairs.
     """
     place = np.abs(_shares(hypothesis)[:, None] - _shares(reference)[None, :]).mean(axis=2)
-    order = np.abs(_order(len(hypothesis))[:, None] - _order(len(reference))[None, :])
-    cost = _LOOK_WEIGHT * ~same + _PLACE_WEIGHT * place + _ORDER_WEIGHT * order
+    cost = _LOOK_WEIGHT * ~same + _PLACE_WEIGHT * place + _ORDER_WEIGHT * ~in_sequence
     said, right = linear_sum_assignment(cost)
     return said, right
+
+
+def _common_sequence(hypothesis: Indices, reference: Indices) -> Flags:
+    """(n, m): which pairs belong to the longest common subsequence that was found."""
+    kept = np.zeros((len(hypothesis), len(reference)), dtype=np.bool_)
+    for block in LCSseq.opcodes(hypothesis.tolist(), reference.tolist()):
+        if block.tag == "equal":
+            kept[range(block.src_start, block.src_end), range(block.dest_start, block.dest_end)] = True
+    return kept
 
 
 def _shares(boxes: Boxes) -> Boxes:
     size = np.maximum(boxes.max(axis=0)[2:], 1e-6)
     return boxes / np.tile(size, 2)
-
-
-def _order(count: int) -> Boxes:
-    return np.arange(count) / count
 
 
 def _fitting(hypothesis: Symbols, reference: Symbols, said: Indices, right: Indices) -> Flags:
@@ -234,8 +247,9 @@ def _in_order(ours: Boxes, theirs: Boxes) -> Indices:
     if len(keep) < 2:
         return keep
     on_one_line = _overlap(ours) & _overlap(theirs)
-    x, y = _centres(ours)[:, 0], _centres(theirs)[:, 0]
-    steps, other_steps = x[:, None] - x[None, :], y[:, None] - y[None, :]
+    # Left sides: the middle of a root moves past what is below it when that gets shorter.
+    x, other_x = ours[:, 0], theirs[:, 0]
+    steps, other_steps = x[:, None] - x[None, :], other_x[:, None] - other_x[None, :]
     near = _ORDER_EM * _SIZE_PT
     clear = (np.abs(steps) > near) & (np.abs(other_steps) > near)
     reversed_pairs = on_one_line & clear & (np.sign(steps) != np.sign(other_steps))

@@ -50,9 +50,12 @@ _FENCED_ENVIRONMENTS = frozenset(
     for name in ("pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "cases", "dcases", "rcases")
     for star in ("", "*")
 )
-# Text accents, which read one token or group.
-_TEXT_ACCENTS = frozenset(
-    [r"\'", r"\`", r"\^", r"\"", r"\~", r"\=", r"\.", r"\c", r"\v", r"\u", r"\H", r"\not"]
+# What reads one token or group itself: accents in text, and fences whose delimiter is a token of its own.
+_READS_ONE = frozenset(
+    [
+        *(r"\'", r"\`", r"\^", r"\"", r"\~", r"\=", r"\.", r"\c", r"\v", r"\u", r"\H"),
+        *(r"\not", r"\left", r"\right", r"\middle"),
+    ]
 )
 _BEFORE_A_BOX = frozenset([r"\raise", r"\lower", r"\moveleft", r"\moveright"])
 # `\bm` takes its argument apart, and a row's own commands read theirs before TeX is in a cell.
@@ -162,7 +165,7 @@ class _Painter:
         elif is_stand_in(token):
             self.parts += [self._at, _STAND_IN]
             self._at += 1
-        elif token in _TEXT_ACCENTS:
+        elif token in _READS_ONE:
             self._coloured()
             self._raw_argument()
         elif token in TEXT_ARGUMENTS:

@@ -42,6 +42,7 @@ def written(line: str) -> str:
         (r"\raise 2 p t \hbox { x }", r"<0> \raise 2 p t \hbox { <6> x }"),  # the box belongs to \raise
         (r"\hbox to 2 p t { x }", r"<0> \hbox to 2 p t { <6> x <0> }"),
         (r"\big ( x", r"<0> \big ( <2> x"),
+        (r"\left ( x \right )", r"<0> \left ( <2> x <3> \right )"),  # not our tokens
         (r"\not = x", r"<0> \not = <2> x"),
         (r"\bm { x } y", r"<0> \bm { x } <4> y"),  # takes its argument apart
         (r"\mbox { \' e }", r"<0> \mbox { <2> \' e <0> }"),
