@@ -17,11 +17,11 @@ method, drops matches that don't fit the others geometrically, and counts. So do
    F1 = 2 matched / both; ExpRate = share of formulas with F1 = 1.
 
 Differs from CDM: a symbol is known by its glyphs, not by its token's name, so that another font or size is another
-symbol and `\le` is `\leq`; places come from TeX's page, not from pixels; in step 2 CDM, whose weights these are,
-multiplies 0.15 with the distance in order as a share, which pairs the wrong ones of equal symbols where one formula
-is longer; step 3 tries every pair's shift where CDM
-draws samples (RANSAC), doesn't scale (both are drawn alike) and is stricter, so that x^2 doesn't match x_2; step 4
-is ours; and nothing is left out: what can't be coloured or drawn counts, by another basis, and says so.
+symbol and `\le` is `\leq`; places come from TeX's page, not from pixels. In step 2, CDM (whose weights these are)
+multiplies 0.15 with the distance in order as a share, which pairs the wrong ones of equal symbols where one formula is
+longer. Step 3 tries every pair's shift where CDM draws samples (RANSAC), doesn't scale (both are drawn alike) and is
+stricter, so that x^2 doesn't match x_2. Step 4 is ours. And nothing is left out: what can't be coloured or drawn counts
+on another basis, and says so.
 
 The bases, from best to worst. "tokens": as above. "glyphs": both formulas can be set but not both coloured; each
 glyph and each rule is a symbol. "text": one can't be set; nothing matches, unless both are the same tokens, and
