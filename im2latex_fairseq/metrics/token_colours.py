@@ -87,7 +87,7 @@ def colour_tokens(tokens: Sequence[str]) -> ColouredTokens:
         painter.paint()
         parts = tuple(painter.parts)
     except _UnreadableError:
-        parts = tuple(_STAND_IN if is_stand_in(token) else _written(token) for token in tokens)
+        parts = tuple(map(_written, tokens))
     return ColouredTokens(parts, sum(map(is_stand_in, tokens)))
 
 
@@ -162,9 +162,6 @@ class _Painter:
             self._environment(token[len(r"\begin{") : -1])
         elif token in _SILENT:
             self._copy()
-        elif is_stand_in(token):
-            self.parts += [self._at, _STAND_IN]
-            self._at += 1
         elif token in _READS_ONE:
             self._coloured()
             self._raw_argument()
@@ -308,5 +305,7 @@ class _Painter:
 
 
 def _written(token: str) -> str:
-    """The token with a blank only where TeX skips it: in text others would show."""
+    """The token, or what stands in for it, with a blank only where TeX skips it: in text others would show."""
+    if is_stand_in(token):
+        return _STAND_IN
     return f"{token} " if _CONTROL_WORD.search(token) or token == "\\" else token

@@ -94,6 +94,7 @@ def test_boxes_stand_for_characters_beyond_ascii():
     assert coloured.stand_ins == 2 and coloured.parts[0] == 0 and r"\vrule" in str(coloured.parts[1])
     assert coloured.parts[2:4] == (1, "x")
     assert colour_tokens(["{", "中"]).parts == ("{", coloured.parts[1])
+    assert coloured.parts[1] in colour_tokens([r"\bm", "{", "中", "}"]).parts
 
 
 def test_nesting_without_end_has_no_colours():
