@@ -17,7 +17,7 @@ from im2latex_fairseq.report.bins import GroupScore
 # screen and labels shrink with it.
 _WIDTH = 420
 _HEIGHT = 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 10, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 18, 10, 44
 _ROW = 22
 _LABELS = 150
 _MOST_TICKS = 6
@@ -100,23 +100,23 @@ def curve(chart: Chart, edges: Sequence[str]) -> str:
 def rows(chart: Chart) -> str:
     """Groups under each other, which may overlap: scores by structure."""
     axis = _Axis.around(chart)
-    left, right = _LABELS, _WIDTH - _RIGHT - 46
-    floor = _TOP + _ROW * len(chart.groups)
+    left, right, top = _LABELS, _WIDTH - 64, 24
+    floor = top + _ROW * len(chart.groups)
 
     def x(value: float) -> float:
         return left + (right - left) * axis.place(value)
 
     parts = []
     for tick in axis.ticks:
-        parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{_TOP}" y2="{floor}"/>')
+        parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{top}" y2="{floor}"/>')
         parts.append(
             f'<text class="tick" x="{x(tick):.1f}" y="{floor + 15}" text-anchor="middle">{tick:g}</text>'
         )
     parts.append(
-        f'<line class="whole" x1="{x(chart.whole):.1f}" x2="{x(chart.whole):.1f}" y1="{_TOP}" y2="{floor}"/>'
+        f'<line class="whole" x1="{x(chart.whole):.1f}" x2="{x(chart.whole):.1f}" y1="{top}" y2="{floor}"/>'
     )
     for number, group in enumerate(chart.groups):
-        y = _TOP + (number + 0.5) * _ROW
+        y = top + (number + 0.5) * _ROW
         whisker = ""
         if group.interval is not None:
             low, high = (x(end) for end in group.interval)
@@ -127,7 +127,7 @@ def rows(chart: Chart) -> str:
             f'{whisker}<circle class="dot" cx="{x(group.score):.1f}" cy="{y:.1f}" r="4"/>'
             f'<text class="tick" x="{_WIDTH - 2}" y="{y + 4:.1f}" text-anchor="end">{group.pairs:,}</text></g>'
         )
-    parts.append(f'<text class="axis" x="{_WIDTH - 2}" y="{floor + 15}" text-anchor="end">formulas</text>')
+    parts.append(f'<text class="axis" x="{_WIDTH - 2}" y="{top - 10}" text-anchor="end">formulas</text>')
     return _figure(chart, "".join(parts), floor + 24)
 
 

@@ -252,14 +252,12 @@
   function card(place) {
     const wrong = errors(place);
     const [outcome, outcomeTitle] = data.outcomes[data.outcome[place]];
-    const badges = [
-      element("span", { class: `badge ${outcome === "right" ? "right" : "wrong"}` },
-        outcome === "right" || outcome === "empty" ? outcomeTitle : `${outcomeTitle}: ${wrong} token${wrong === 1 ? "" : "s"}`),
-    ];
+    const badges = [element("span", { class: `badge ${outcome === "right" ? "right" : "wrong"}` }, outcomeTitle)];
     const badge = (text) => badges.push(element("span", { class: "badge" }, text));
+    if (outcome === "wrong" || outcome === "undrawn") badge(`${wrong} wrong token${wrong === 1 ? "" : "s"}`);
     if (data.confidences && data.confidences[place] !== null) badge(`confidence ${data.confidences[place].toFixed(3)}`);
     const names = data.structures.filter((_, number) => data.structure[place] & (1 << number)).map((item) => item[1]);
-    if (data.structures[0] && !(data.structure[place] & 1)) badge(names.join(", "));
+    if (data.structures[0] && !(data.structure[place] & 1)) badge(names.join(" · "));
     const chosen = controls.sort.value;
     if (chosen.startsWith("metric:") || chosen === "width" || chosen === "length") {
       badge(`${controls.sort.selectedOptions[0].text}: ${sortKey()(place) ?? "unknown"}`);

@@ -131,9 +131,9 @@ def _scores(content: PageContent) -> str:
         "<details open><summary>All scores</summary>"
         '<div class="scroll" role="region" aria-label="All scores" tabindex="0"><table class="sortable" id="metrics">'
         '<caption class="unseen">All scores; headings sort</caption>'
-        '<thead><tr><th scope="col">metric</th><th scope="col">name</th><th scope="col" class="number">score</th>'
-        f'<th scope="col" class="number plain">{share}</th><th scope="col">unit</th><th scope="col">better</th></tr>'
-        f"</thead><tbody>{body}</tbody></table></div></details>"
+        '<thead><tr><th scope="col">metric</th><th scope="col" class="number">score</th>'
+        f'<th scope="col" class="number plain">{share}</th><th scope="col">unit</th><th scope="col">better</th>'
+        f'<th scope="col">name</th></tr></thead><tbody>{body}</tbody></table></div></details>'
         f"<details><summary>Signatures: what each score is, exactly</summary><dl>{signatures}</dl></details>"
         f"<details><summary>How predictions were counted</summary>{counted}"
         f"{_paragraphs(evaluation.remarks)}</details></section>"
@@ -156,9 +156,10 @@ def _metric_row(metric: Metric, content: PageContent) -> str:
     interval = content.intervals.get(metric.name)
     between = "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
     return (
-        f'<tr><th scope="row">{escaped(metric.title)}</th><td><code>{escaped(metric.name)}</code></td>'
+        f'<tr><th scope="row">{escaped(metric.title)}</th>'
         f'<td class="number" data-value="{score!r}">{score:.2f}</td><td class="number">{between}</td>'
-        f"<td>{escaped(metric.unit)}</td><td>{'higher' if metric.higher_is_better else 'lower'}</td></tr>"
+        f"<td>{escaped(metric.unit)}</td><td>{'higher' if metric.higher_is_better else 'lower'}</td>"
+        f"<td><code>{escaped(metric.name)}</code></td></tr>"
     )
 
 
