@@ -30,6 +30,7 @@ BROWSERS = (
 )
 # Slow enough for a busy machine; a test that works never waits for it.
 _TIMEOUT_S = 120.0
+_PATIENCE_S = 20.0
 _OPTIONS = (
     "--headless",
     "--remote-debugging-pipe",
@@ -78,11 +79,14 @@ class Page:
 
     def wait_until(self, expression: str) -> None:
         """Wait for a JavaScript expression to become true."""
-        end = time.monotonic() + _TIMEOUT_S
-        while not self.evaluate(expression):
-            if time.monotonic() > end:
-                raise AssertionError(f"never came true: {expression}")
+        assert self.wait_for(f"!!({expression})", True), f"never came true: {expression}"
+
+    def wait_for(self, expression: str, value: Any) -> Any:
+        """Wait a while for a JavaScript expression to have a value; returns the one that it has then."""
+        end = time.monotonic() + _PATIENCE_S
+        while (found := self.evaluate(expression)) != value and time.monotonic() < end:
             time.sleep(0.05)
+        return found
 
     def click(self, selector: str) -> None:
         """Click in the middle of the first element that a selector finds, by the mouse."""
@@ -128,6 +132,10 @@ class Page:
     def prefer(self, scheme: str) -> None:
         """Prefer "dark" or "light" colours."""
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def close(self) -> None:
+        """Close the page."""
+        self.send("Page.close")
 
     def screenshot(self, path: Path) -> None:
         """Save what is to be seen as PNG."""
