@@ -110,13 +110,7 @@ def _pictures_of_saved(
     if path is None:
         return None
     ids = [pair.id for pair in evaluation.pairs]
-    found = open_pictures(path, ids, range(len(ids)))
-    if not path.is_dir() and len(found) != len(ids):
-        raise CommandError(
-            f"{path} has {len(found):,} pictures and the evaluation {len(ids):,} samples, so nobody knows which belong "
-            "together; give a folder with a picture a name, or references and hypotheses in place of --evaluation"
-        )
-    return found
+    return open_pictures(path, ids, range(len(ids)), no_others=True)
 
 
 REPORT = Command(

@@ -59,7 +59,9 @@ class PictureFiles(Mapping[str, GreyImage]):
         return len(self._paths)
 
 
-def open_pictures(path: str | Path, ids: Sequence[str], numbers: Sequence[int]) -> Mapping[str, GreyImage]:
+def open_pictures(
+    path: str | Path, ids: Sequence[str], numbers: Sequence[int], *, no_others: bool = False
+) -> Mapping[str, GreyImage]:
     """The pictures of all references.
 
     Args:
@@ -67,6 +69,7 @@ def open_pictures(path: str | Path, ids: Sequence[str], numbers: Sequence[int]) 
             called by its reference's id, with the ending of an image format or not.
         ids: Of the references.
         numbers: Their rows in the split, from 0.
+        no_others: The store must have no further pictures; for rows that are guessed by their order.
 
     Returns:
         Id -> (height, width) uint8, 255 = paper.
@@ -84,6 +87,11 @@ def open_pictures(path: str | Path, ids: Sequence[str], numbers: Sequence[int]) 
         raise EvaluationInputError(
             f"{path} has {len(store):,} pictures, but there is a reference of picture {max(beyond):,} (from 0); they "
             "belong to different splits"
+        )
+    if no_others and len(store) > len(ids):
+        raise EvaluationInputError(
+            f"{path} has {len(store):,} pictures for {len(ids):,} samples, so nobody knows which belong together; give "
+            "a folder with a picture for each name"
         )
     return StoredPictures(store, dict(zip(ids, numbers, strict=True)))
 
