@@ -14,7 +14,7 @@ from im2latex_fairseq.evaluation.evaluation import Evaluation
 from im2latex_fairseq.evaluation.intervals import Resampling
 from im2latex_fairseq.evaluation.judging import NoProgress, ProgressMaker
 from im2latex_fairseq.images.ink_box import outer_ink_box
-from im2latex_fairseq.images.renderer import tex_available
+from im2latex_fairseq.images.renderer import RenderError, tex_available
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import HEADLINE_METRICS
 from im2latex_fairseq.metrics.rendering_pairs import render_pairs
@@ -22,7 +22,7 @@ from im2latex_fairseq.report.bins import GroupScore, equal_bins, score_groups
 from im2latex_fairseq.report.charts import Chart, curve, rows
 from im2latex_fairseq.report.choice import random_samples, worst_samples
 from im2latex_fairseq.report.page import PageContent, page_html
-from im2latex_fairseq.report.picture_difference import picture_difference
+from im2latex_fairseq.report.picture_difference import PictureDifference, picture_difference
 from im2latex_fairseq.report.safe_text import MOST_TOKENS, shown_tokens
 from im2latex_fairseq.report.sample_list import Sample, SamplePictures, sample_list
 from im2latex_fairseq.report.settings import ReportSettings
@@ -114,8 +114,8 @@ def build_report(
         charts_notes=charts_notes,
         confusions=count_confusions([sample.reference for sample in read], [sample.edits for sample in read]),
         confusion_notes=[
-            "Tokens of the normal form, aligned by the fewest edits; of several such alignments one is taken. Nothing "
-            "on the left is a token that was invented, nothing on the right one that was lost.",
+            "Tokens of the normal form, aligned by the fewest edits; of several alignments with as few, one is taken. "
+            "A token read where there is nothing was invented; one read as nothing was lost.",
             *([f"{_many(silent, 'sample')} of which nothing was read don't count here."] if silent else []),
         ],
         samples=sample_list(evaluation, samples, listed, images, worst, random),
@@ -137,7 +137,8 @@ def _sample(pair: FormulaPair, width: int | None) -> Sample:
 
 def _headline(evaluation: Evaluation) -> list[str]:
     computed = [metric.name for metric in evaluation.metrics]
-    return [name for name in (*HEADLINE_METRICS, *_PICTURE_HEADLINE) if name in computed] or computed[:4]
+    wanted = dict.fromkeys((*HEADLINE_METRICS, *_PICTURE_HEADLINE))
+    return [name for name in wanted if name in computed] or computed[:4]
 
 
 def _worst(evaluation: Evaluation, settings: ReportSettings) -> tuple[list[int], str]:
@@ -287,13 +288,16 @@ def _sample_pictures(
     notes = []
     chosen = [pairs[row] for row in shown]
     undrawn = sum(pair.hypothesis_image is None and not pair.hypothesis_render_error for pair in chosen)
-    if undrawn and tex_available():
-        with progress("drawing formulas", 2 * len(chosen), "formulas") as bar:
-            chosen = list(render_pairs(chosen, processes=processes, progress=bar.advance))
-    elif undrawn:
+    why = "" if tex_available() else "latex or dvipng wasn't on the PATH where this page was made"
+    if undrawn and not why:
+        try:
+            with progress("drawing formulas", 2 * len(chosen), "formulas") as bar:
+                chosen = list(render_pairs(chosen, processes=processes, progress=bar.advance))
+        except RenderError as error:
+            why = str(error)
+    if undrawn and why:
         notes.append(
-            "Formulas aren't drawn and drawings not compared: latex or dvipng wasn't on the PATH where this page was "
-            "made. Texts and scores of text are complete."
+            f"Formulas aren't drawn and drawings not compared: {why}. Texts and scores of text are complete."
         )
     if pictures is None:
         notes.append(
@@ -311,7 +315,8 @@ def _sample_pictures(
 
 def _pictures_of(pair: FormulaPair, seen: GreyImage | None) -> SamplePictures:
     reference, hypothesis = pair.reference_image, pair.hypothesis_image
-    difference = agreement = None
+    difference: PictureDifference | None = None
+    agreement: float | None = None
     if reference is not None and hypothesis is not None:
         agreement = 1.0
         if not np.array_equal(reference, hypothesis):

@@ -182,7 +182,7 @@ def _sentence(group: GroupScore) -> str:
 
 
 def _figure(chart: Chart, drawing: str, height: float) -> str:
-    title = html.escape(chart.title)
+    title, key = html.escape(chart.title), html.escape(chart.key)
     cells = []
     for group in chart.groups:
         interval = "" if group.interval is None else f"{group.interval[0]:.2f} to {group.interval[1]:.2f}"
@@ -192,8 +192,8 @@ def _figure(chart: Chart, drawing: str, height: float) -> str:
         )
     note = f'<p class="note">{html.escape(chart.footnote)}</p>' if chart.footnote else ""
     return (
-        f'<figure class="chart"><figcaption id="{chart.key}-title">{title}</figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-labelledby="{chart.key}-title">{drawing}</svg>{note}'
+        f'<figure class="chart"><figcaption id="{key}-title">{title}</figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-labelledby="{key}-title">{drawing}</svg>{note}'
         f'<details><summary>These figures as a table</summary><div class="scroll"><table>'
         f'<caption class="unseen">{title}</caption>'
         f'<thead><tr><th scope="col">{html.escape(chart.axis)}</th><th scope="col">formulas</th>'

@@ -78,7 +78,8 @@
       for (const row of rows) {
         row.hidden = wanted !== "" && row.dataset.right !== wanted && row.dataset.read !== wanted;
       }
-      byId("confusions-shown").textContent = `${rows.filter((row) => !row.hidden).length} rows`;
+      const count = rows.filter((row) => !row.hidden).length;
+      byId("confusions-shown").textContent = `${count} row${count === 1 ? "" : "s"}`;
     });
   }
 
@@ -137,9 +138,10 @@
 
   function fillControls() {
     const figures = (count) => count.toLocaleString("en");
-    if (data.worst.length) option(controls.show, "worst", `the ${figures(data.worst.length)} worst, with pictures`);
-    if (data.random.length) option(controls.show, "random", `${figures(data.random.length)} at random, with pictures`);
-    option(controls.show, "pictures", `all that have pictures (${figures(sets.pictures.length)})`);
+    const pictured = sets.pictures.length ? ", with pictures" : "";
+    if (data.worst.length) option(controls.show, "worst", `the ${figures(data.worst.length)} worst${pictured}`);
+    if (data.random.length) option(controls.show, "random", `${figures(data.random.length)} at random${pictured}`);
+    if (pictured) option(controls.show, "pictures", `all that have pictures (${figures(sets.pictures.length)})`);
     option(controls.show, "all", `all ${figures(total)}`);
     option(controls.structure, "", "any");
     for (const [name, title] of data.structures) option(controls.structure, name, title);
@@ -220,7 +222,9 @@
   function pictures(place) {
     const images = data.pictures[place];
     if (!images) return [];
-    const box = element("div", { class: "pictures" });
+    // Wide formulas stand under each other, so that their parts stay under each other too and can be read.
+    const wide = ["input", "reference", "hypothesis"].some((name) => images[name] && images[name][0] > 360);
+    const box = element("div", { class: wide ? "pictures wide" : "pictures" });
     if (images.input) box.append(picture("input", images.input, "the picture that was read", ""));
     if (images.reference || !images.input) {
       box.append(picture("reference, drawn", images.reference, "the reference, drawn by TeX", "no drawing"));

@@ -237,8 +237,8 @@ def _samples() -> str:
         "<noscript><p>The list of samples needs JavaScript; the rest of the page doesn't.</p></noscript>"
         '<form class="controls" id="controls" role="search" aria-label="Samples">'
         '<label>show<select id="show"></select></label>'
-        '<label class="wide">with the tokens or name<input id="find" type="search" autocomplete="off" '
-        'autocapitalize="none" spellcheck="false"></label>'
+        '<label class="wide">with the tokens, blanks between, or the name<input id="find" type="search" '
+        'autocomplete="off" autocapitalize="none" spellcheck="false"></label>'
         '<label>in<select id="where"><option value="any">anything</option><option value="reference">the reference'
         '</option><option value="hypothesis">the prediction</option><option value="id">the name</option></select>'
         "</label>"

@@ -95,9 +95,9 @@ def _reduced(image: GreyImage, most_height: int, most_width: int) -> GreyImage:
 
 
 def _palette_png(numbers: GreyImage, palette: Sequence[Colour], bits: int) -> SmallPng:
-    image = Image.fromarray(numbers, mode="P")
+    height, width = numbers.shape
+    image = Image.frombytes("P", (width, height), numbers.tobytes())  # PIL: (width, height)
     image.putpalette([channel for colour in palette for channel in colour])
     file = io.BytesIO()
     image.save(file, format="PNG", bits=bits, optimize=True)
-    height, width = numbers.shape
     return SmallPng(file.getvalue(), height, width)

@@ -14,6 +14,7 @@ import pytest
 
 from im2latex_fairseq.evaluation.evaluation import Evaluation
 from im2latex_fairseq.evaluation.intervals import Resampling
+from im2latex_fairseq.images.renderer import RenderError
 from im2latex_fairseq.report import building
 from im2latex_fairseq.report.building import build_report
 from im2latex_fairseq.report.settings import ReportSettings
@@ -169,6 +170,16 @@ def test_without_tex_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) ->
     assert "No curve by width" in document.text
     assert "weren't given (--images)" in document.text
     assert json.loads(document.scripts[0])["pictures"] == {}
+
+
+def test_where_tex_fails_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise RenderError("the format can't be made")
+
+    monkeypatch.setattr(building, "tex_available", lambda: True)
+    monkeypatch.setattr(building, "render_pairs", fail)
+    document = Document(page_of(small_evaluation(drawn=False)))
+    assert "Formulas aren't drawn and drawings not compared: the format can't be made" in document.text
 
 
 def test_without_tex_but_with_pictures_these_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

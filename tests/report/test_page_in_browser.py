@@ -150,7 +150,7 @@ def test_a_confusion_leads_to_its_samples(page: Page) -> None:
 def test_confusions_are_filtered_by_token(page: Page) -> None:
     page.click("#confusion-token")
     page.type("2")
-    page.wait_until("document.getElementById('confusions-shown').textContent === '1 rows'")
+    page.wait_until("document.getElementById('confusions-shown').textContent === '1 row'")
 
 
 def test_one_metric_has_its_curves_at_a_time(page: Page) -> None:
