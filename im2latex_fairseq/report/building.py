@@ -208,7 +208,7 @@ def _charts(
         notes.append("No curve by width: formulas weren't drawn and no pictures were given.")
     confidences = _floats([sample.pair.confidence for sample in samples])
     if not np.isnan(confidences).all():
-        kinds.append(("confidence", "By confidence", "confidence, mean of a token", confidences))
+        kinds.append(("confidence", "By confidence", "confidence: mean probability of a token", confidences))
     structures = [
         (
             title,

@@ -233,10 +233,9 @@
     if (images.agreement !== undefined && !images.difference) {
       box.append(picture("difference", null, "", "none: both drawings are the same, pixel by pixel"));
     } else if (images.difference) {
-      const legend = element("span", { class: "legend" }, "ink ",
-        element("span", { class: "both" }, "in both "),
-        element("span", { class: "paper-reference" }, "in the reference only "),
-        element("span", { class: "paper-hypothesis" }, "in the prediction only"));
+      const key = (name) => element("span", { class: `key ${name}`, "aria-hidden": "true" }, "■");
+      const legend = element("span", {}, "ink ", key("both"), " in both ", key("reference"), " in the reference only ",
+        key("hypothesis"), " in the prediction only");
       const note = images.aligned ? "" : " (too wide to be aligned)";
       box.append(picture([legend, note], images.difference,
         `both drawings laid over each other; they share ${images.agreement}% of their ink`, ""));
