@@ -47,8 +47,13 @@ _LIGATURES = {
     0x3E: (0x3F, 0x60),
 }
 _FONTS_WITH_LIGATURES = re.compile(r"cm(r|bx|bxti|bxsl|b|ti|sl|ss|ssi|ssbx|ssdc|dunh|u)\d+")
-# Its characters are variants of a few by size: a wider formula may take another of a brace or a hat.
-_FONT_OF_VARIANTS = re.compile(r"cmex\d+")
+# Where specials change a size, TeX may take another variant of a fence, a root or a wide accent, of more or fewer
+# pieces; they all are in cmex, but for the smallest root.
+_GROWING_FONT = re.compile(r"cmex\d+")
+_BIG_OPERATORS = range(0x46, 0x62)
+_SMALLEST_ROOT = ("cmsy10", 0x70)
+# amsmath's \dots looks at what follows, and a special is no operator: dots on the line instead of raised ones.
+_DOTS = (("cmmi", 0x3A), ("cmsy", 0x01))
 
 
 @dataclass(frozen=True)
@@ -156,20 +161,49 @@ def _coloured_text(parts: Sequence[Part], command: str) -> str:
 
 def _carry_over(inks: tuple[Ink, ...], coloured: list[Ink], parts: Sequence[Part]) -> TypesetFormula:
     """Give the plain page's inks the colours that they have on the coloured page."""
-    others = list(_without_ligatures(coloured))
-    if len(inks) != len(others):
-        return TypesetFormula(
-            inks, uncoloured=f"other_ink: {len(others)} glyphs and rules with colours, {len(inks)} without"
-        )
-    for plain, other in zip(inks, others, strict=True):
-        if plain.font != other.font or (
-            plain.code != other.code and not _FONT_OF_VARIANTS.fullmatch(plain.font)
-        ):
-            return TypesetFormula(
-                inks, uncoloured=f"other_ink: {other.font} {other.code} for {plain.font} {plain.code}"
-            )
     numbers = {colour_of(part): part for part in parts if isinstance(part, int)}
-    return TypesetFormula(inks, tuple(numbers.get(other.colour) for other in others))
+    runs, other_runs = _runs(inks), _runs(list(_without_ligatures(coloured)))
+    if len(runs) != len(other_runs):
+        return TypesetFormula(
+            inks,
+            uncoloured=f"other_ink: {len(other_runs)} glyphs and rules with colours, {len(runs)} without",
+        )
+    colours: list[int | None] = []
+    for run, other in zip(runs, other_runs, strict=True):
+        names = [ink.colour for ink in other]
+        if len(run) != len(other) and len(set(names)) == 1:
+            names = [names[0]] * len(run)
+        if not _is_variant(run[0], other[0]) or len(run) != len(names):
+            return TypesetFormula(
+                inks,
+                uncoloured=f"other_ink: {other[0].font} {other[0].code} for {run[0].font} {run[0].code}",
+            )
+        colours += [numbers.get(name) for name in names]
+    return TypesetFormula(inks, tuple(colours))
+
+
+def _runs(inks: Sequence[Ink]) -> list[list[Ink]]:
+    """Each ink by itself, but growing ones that follow each other together."""
+    runs: list[list[Ink]] = []
+    for ink in inks:
+        if runs and _grows(ink) and _grows(runs[-1][-1]):
+            runs[-1].append(ink)
+        else:
+            runs.append([ink])
+    return runs
+
+
+def _grows(ink: Ink) -> bool:
+    if _GROWING_FONT.fullmatch(ink.font):
+        return ink.code not in _BIG_OPERATORS
+    return (ink.font, ink.code) == _SMALLEST_ROOT
+
+
+def _is_variant(one: Ink, other: Ink) -> bool:
+    """Whether both are the same character, as it may be drawn with and without specials around."""
+    if (one.font, one.code) == (other.font, other.code) or (_grows(one) and _grows(other)):
+        return True
+    return all((ink.font.rstrip("0123456789"), ink.code) in _DOTS for ink in (one, other))
 
 
 def _without_ligatures(inks: Sequence[Ink]) -> Iterator[Ink]:

@@ -210,7 +210,8 @@ def _common_sequence(hypothesis: Indices, reference: Indices) -> Flags:
 
 def _shares(boxes: Boxes) -> Boxes:
     size = np.maximum(boxes.max(axis=0)[2:], 1e-6)
-    return boxes / np.tile(size, 2)
+    shares: Boxes = boxes / np.tile(size, 2)
+    return shares
 
 
 def _fitting(hypothesis: Symbols, reference: Symbols, said: Indices, right: Indices) -> Flags:

@@ -166,8 +166,7 @@ class _Painter:
             self._coloured()
             self._raw_argument()
         elif token in TEXT_ARGUMENTS:
-            owner = self._coloured()
-            self._text_arguments(token, owner)
+            self._text_arguments(token, self._coloured())
         elif token in SIGNATURES or token in _OWN_SIGNATURES:
             owner = None if token == r"\multicolumn" else self._at
             if owner not in (None, self._coloured_early):

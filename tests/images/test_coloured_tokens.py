@@ -62,9 +62,34 @@ def test_colours_are_carried_over_to_the_same_ink_only(coloured, reason):
     assert result.colours == (None if reason else (7, None))
 
 
-def test_variants_by_size_are_the_same_ink():
-    result = coloured_tokens._carry_over((ink(1, "cmex10"),), [ink(2, "cmex10", colour_of(0))], (0, "x"))
-    assert result.colours == (0,) and result.inks[0].code == 1
+RED, BLUE = colour_of(0), colour_of(1)
+
+
+@pytest.mark.parametrize(
+    "plain, coloured, expected",
+    [
+        ([ink(1, "cmex10")], [ink(2, "cmex10", RED)], (0,)),
+        # More or fewer pieces of one fence.
+        ([ink(1, "cmex10")] * 3, [ink(2, "cmex10", RED)], (0, 0, 0)),
+        ([ink(1, "cmex10")], [ink(2, "cmex10", RED)] * 3, (0,)),
+        ([ink(0x70, "cmsy10"), ink(1)], [ink(0x74, "cmex10", RED)] * 2 + [ink(1, colour=BLUE)], (0, 1)),
+        # Two fences side by side: only if there are as many pieces.
+        ([ink(1, "cmex10")] * 2, [ink(2, "cmex10", RED), ink(2, "cmex10", BLUE)], (0, 1)),
+        ([ink(1, "cmex10")] * 3, [ink(2, "cmex10", RED), ink(2, "cmex10", BLUE)], None),
+        (
+            [ink(0x58, "cmex10"), ink(1, "cmex10")],
+            [ink(0x58, "cmex10", RED)] + [ink(2, "cmex10", BLUE)] * 2,
+            (0, 1),
+        ),
+        # Raised dots and dots on the line.
+        ([ink(1, "cmsy10")], [ink(0x3A, "cmmi12", RED)], (0,)),
+        ([ink(1, "cmsy10")], [ink(0x3B, "cmmi12", RED)], None),
+    ],
+)
+def test_variants_are_the_same_ink(plain, coloured, expected):
+    result = coloured_tokens._carry_over(tuple(plain), coloured, (0, "x", 1, "y"))
+    assert result.colours == expected and result.inks == tuple(plain)
+    assert bool(result.uncoloured) == (expected is None)
 
 
 # With TeX
