@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -63,3 +64,9 @@ def test_a_lighter_pixel_has_a_lighter_shade() -> None:
     shown = decoded(difference_png(difference).content).convert("L")
     light, dark = (shown.getpixel((column, 0)) for column in range(2))
     assert isinstance(light, int) and isinstance(dark, int) and light > dark
+
+
+def test_the_legend_has_the_colours_of_the_pictures() -> None:
+    style = files("im2latex_fairseq.report").joinpath("page.css").read_text(encoding="utf-8")
+    for name, colour in zip(("both", "reference", "hypothesis"), DIFFERENCE_COLOURS, strict=True):
+        assert f".key.{name} {{ color: #{bytes(colour).hex()}; }}" in style
