@@ -8,6 +8,7 @@ DIR holds im2latex100k/valid.tsv. Its formulas are the references; each gets a h
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import time
@@ -49,10 +50,13 @@ def respelt(tokens: Tokens, draw: random.Random) -> Tokens | None:
 
 
 def spaced(tokens: Tokens, draw: random.Random) -> Tokens | None:
-    """A spacing command behind a relation."""
-    places = [
-        place for place in range(1, len(tokens)) if tokens[place] in RELATIONS and is_free(tokens, place)
-    ]
+    """A spacing command behind a relation that stands in no group (within one it moves what is above or below)."""
+    places: list[int] = []
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token == "{" or token.startswith(r"\begin")) - (token == "}" or token.startswith(r"\end"))
+        if place and depth == 0 and token in RELATIONS and is_free(tokens, place):
+            places.append(place)
     if not places:
         return None
     place = draw.choice(places)
@@ -179,16 +183,22 @@ def main() -> None:
 
 
 class Watch:
-    """Prints how long each step took."""
+    """Prints how long each step took: by the clock, and processor seconds of this process and its children."""
 
     def __init__(self) -> None:
-        self._start = time.perf_counter()
+        self._start = self._now()
 
     def lap(self, what: str) -> None:
         """Print the time since the last lap, or since the start."""
-        now = time.perf_counter()
-        print(f"{now - self._start:6.1f} s: {what}", flush=True)
+        now = self._now()
+        wall, cpu = (end - start for start, end in zip(self._start, now, strict=True))
+        print(f"{wall:6.1f} s, {cpu:6.1f} s of processor: {what}", flush=True)
         self._start = now
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        times = os.times()
+        return time.perf_counter(), sum(times[:4])
 
 
 if __name__ == "__main__":

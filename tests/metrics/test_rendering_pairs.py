@@ -177,8 +177,8 @@ def test_another_text_that_looks_the_same_matches() -> None:
 
 @pytest.mark.tex
 def test_a_spacing_command_leaves_the_match_without_spaces_alone() -> None:
-    # An even number of pixels at 200 dpi, so that halving sees all behind it as before; for others see the README
-    # of examples/benchmark.
+    # A whole number of pixels at 200 dpi, and an even one, so that halving sees all behind it as before. Of other
+    # spaces, examples/benchmark/IMAGE_MATCH.md says how often they can be seen.
     pairs = rendered(lambda formula: f"{formula} \\hspace {{ 1 0 . 8 4 p t }} y")
     plain = render_pairs([make_pair(pair.id, pair.hypothesis, f"{pair.reference} y") for pair in pairs])
     for pair in plain:
