@@ -29,7 +29,7 @@ with. Not verified against its text: padding at the bottom, the order in which l
 are those without any ink (thin ones stay), which library aligns, the wider picture as the denominator of the column
 edit accuracy, and that pictures are halved before they are compared. The last matters most: at half size, columns of
 different small letters often differ in fewer than 5 pixels, and three of four single misread letters pass for a
-match without spaces; at full size (`IMAGE_MATCH_FACE_FULL_SIZE`) one of seven does
+match without spaces; at full size (`IMAGE_MATCH_FACE_FULL_SIZE`) about one of six does
 (`examples/benchmark/IMAGE_MATCH.md`). The alignment itself was compared with python-Levenshtein 0.12.0, and is equal.
 
 **Pictures that there are not.** Every pair counts, and none scores NaN:
