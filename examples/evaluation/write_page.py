@@ -32,8 +32,12 @@ from im2latex_fairseq.metrics.pair import FormulaPair
 COMMAND = """```bash
 im2latex score --references data-bin/valid_1000.tsv --hypotheses generate-valid_1000.txt \\
     --images data-bin/valid_1000.images --save valid_1000.evaluation.jsonl
-python -m examples.evaluation.write_page --evaluation valid_1000.evaluation.jsonl \\
-    --predictions "..." --out examples/evaluation/README.md
+im2latex score --references data-bin/pages_valid.tsv --hypotheses generate-pages_valid.txt \\
+    --metrics text --save pages.evaluation.jsonl
+im2latex score --references pages.as-written.tsv --hypotheses generate-pages_valid.txt \\
+    --metrics text --save pages.as-written.evaluation.jsonl
+python -m examples.evaluation.write_page --evaluation valid_1000.evaluation.jsonl --predictions "..." \\
+    --as-written pages.evaluation.jsonl pages.as-written.evaluation.jsonl --out examples/evaluation/README.md
 ```"""
 
 
@@ -45,6 +49,7 @@ class Family:
         title: That name.
         prose: What its conventions differ in.
         beginnings: A metric belongs here if its name begins with one of these.
+        true_picture: Whether its metrics compare with the true picture.
         as_accuracy: Show what counts errors as 100 minus itself too, so that all rows can be compared.
         spread: Whether all rows claim to be the same figure, so that their spread says something.
     """
@@ -52,12 +57,13 @@ class Family:
     title: str
     prose: str
     beginnings: tuple[str, ...]
+    true_picture: bool = False
     as_accuracy: bool = False
     spread: bool = True
 
     def holds(self, name: str) -> bool:
         """Whether a metric of that name is of this family."""
-        return name.startswith(self.beginnings)
+        return name.startswith(self.beginnings) and name.endswith("_true_picture") is self.true_picture
 
 
 FAMILIES = (
@@ -65,9 +71,8 @@ FAMILIES = (
         "BLEU",
         "One name for at least three decisions: which tokens (`given`: as the files have them; `normal`: both sides "
         "in one normal form), which program (`multi-bleu.perl` or sacrebleu, which smooths), and whether the corpus "
-        "is scored at once or formula by formula. Below the line are conventions that papers use and that "
-        "`im2latex score` doesn't offer, since they aren't made for LaTeX: sacrebleu's own tokenizers on the text, "
-        "and the mean of BLEU per formula.",
+        "is scored at once or formula by formula. The last rows are conventions that `im2latex score` doesn't offer, "
+        "since they aren't made for LaTeX: sacrebleu's own tokenizers on the text, and the mean of BLEU per formula.",
         ("bleu_",),
     ),
     Family(
@@ -91,9 +96,24 @@ FAMILIES = (
     Family(
         "Image match",
         "Both formulas drawn by the same TeX and compared column by column. As Deng et al. 2017 define it, columns "
-        "that the hypothesis has too many are always forgiven; `bounded` limits both sides. `true_picture` "
-        "compares with the picture that the model saw in place of a drawing of the reference.",
+        "that the hypothesis has too many are always forgiven; `image_match` and `image_match_no_spaces` bound both "
+        "sides.",
+        ("image_match",),
+    ),
+    Family(
+        "Columns of pictures",
+        "Edit distance over exact columns of pixels, as an accuracy.",
+        ("column_edit",),
+        spread=False,
+    ),
+    Family(
+        "Pictures, against the true one",
+        "The picture that the model saw in place of a drawing of the reference. Another program drew it, so that even "
+        "the references' own drawings score far below 100 (the remarks below say how much): these rows tell more of "
+        "the drawing than of the model.",
         ("image_match", "column_edit"),
+        true_picture=True,
+        spread=False,
     ),
     Family(
         "Symbols",
@@ -174,7 +194,7 @@ def other_bleus(pairs: Sequence[FormulaPair]) -> list[Row]:
     references = [pair.reference for pair in pairs]
     rows = []
     for tokenizer in ("13a", "intl", "char"):
-        corpus = BLEU(tokenize=tokenizer)
+        corpus = BLEU(tokenize=tokenizer, force=True)  # it would warn that the text is tokens already
         score = corpus.corpus_score(hypotheses, [references]).score
         rows.append(Row(f"sacrebleu, tokenizer {tokenizer}", str(corpus.get_signature()), score, None))
     sentence = BLEU(tokenize="none", effective_order=True)
@@ -216,6 +236,8 @@ def family_section(evaluation: Evaluation, family: Family, resampling: Resamplin
 def spread_sentence(title: str, rows: Sequence[Row]) -> str:
     """How far apart the rows are."""
     low, high = min(rows, key=lambda row: row.accuracy), max(rows, key=lambda row: row.accuracy)
+    if high.accuracy - low.accuracy < 0.005:
+        return f"{title} doesn't move on these predictions, which have the form of their references."
     return (
         f"**{title} moves by {high.accuracy - low.accuracy:.2f} points** on the same predictions: from "
         f"{low.accuracy:.2f} ({low.name}) to {high.accuracy:.2f} ({high.name})."
@@ -243,6 +265,46 @@ def without_empty_section(evaluation: Evaluation) -> list[str]:
         without = float(evaluation.metric(name).score(evaluation.statistics[name][kept].sum(axis=0)))
         lines.append(table_row([f"`{name}`", f"{score:.2f}", f"{without:.2f}", f"{without - score:+.2f}"]))
     return [*lines, ""]
+
+
+#: What shows how much the form of the references matters.
+FORM_METRICS = (
+    "bleu_multi",
+    "bleu_multi_given",
+    "token_edit_accuracy",
+    "token_edit_accuracy_given",
+    "character_edit_accuracy_given",
+    "exact_match",
+    "exact_match_given",
+    "exact_match_no_spaces",
+    "exact_match_text",
+)
+
+
+def as_written_section(normal: Evaluation, as_written: Evaluation) -> list[str]:
+    """The same predictions against references in normal form and as their authors wrote them."""
+    lines = [
+        "## References as their authors wrote them",
+        "",
+        f"The {len(normal.pairs):,} predictions of another set, scored twice: against references in the normal form, "
+        "which the model was taught to write, and against the same formulas as their authors wrote them. Metrics of "
+        "the normal form hardly notice (what our normaliser refuses stays as given); metrics of the text as given "
+        "score the form, not the reading.",
+        "",
+        table_row(["metric", "references in normal form", "references as written", "difference"]),
+        table_row(["---"] * 4),
+    ]
+    for name in FORM_METRICS:
+        first, second = normal.score(name), as_written.score(name)
+        lines.append(table_row([f"`{name}`", f"{first:.2f}", f"{second:.2f}", f"{second - first:+.2f}"]))
+    bleu = [as_written.score(name) for name in ("bleu_multi", "bleu_multi_given")]
+    return [
+        *lines,
+        "",
+        f"**BLEU against what authors wrote is {bleu[1]:.2f} or {bleu[0]:.2f}**, by whether both sides are normalised "
+        "first.",
+        "",
+    ]
 
 
 def cases_section() -> list[str]:
@@ -273,13 +335,19 @@ def cases_section() -> list[str]:
     ]
 
 
-def page(evaluation: Evaluation, predictions: str, resampling: Resampling) -> str:
+def page(
+    evaluation: Evaluation,
+    predictions: str,
+    resampling: Resampling,
+    as_written: tuple[Evaluation, Evaluation] | None = None,
+) -> str:
     """The whole page.
 
     Args:
         evaluation: Of one system.
         predictions: Says which model read which pictures; a sentence of Markdown.
         resampling: How intervals are drawn.
+        as_written: Other predictions against references in normal form and against what authors wrote.
     """
     sections = [line for f in FAMILIES for line in family_section(evaluation, f, resampling)]
     left_out = [f"- `{name}` is left out, because {why}." for name, why in evaluation.left_out.items()]
@@ -303,6 +371,7 @@ def page(evaluation: Evaluation, predictions: str, resampling: Resampling) -> st
         resampling.sentence(len(evaluation.pairs)) + " All figures are percent.",
         "",
         *sections,
+        *(as_written_section(*as_written) if as_written is not None else []),
         *without_empty_section(evaluation),
         *(cases_section() if tex_available() else []),
         "## Signatures",
@@ -337,10 +406,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--evaluation", type=Path, required=True, help="what im2latex score --save wrote")
     parser.add_argument("--predictions", required=True, help="which model read which pictures, in a sentence")
+    parser.add_argument(
+        "--as-written",
+        type=Path,
+        nargs=2,
+        metavar=("NORMAL", "WRITTEN"),
+        help="evaluations of other predictions, against references in normal form and as their authors wrote them",
+    )
     parser.add_argument("--out", type=Path, required=True, help="page to write")
     options = parser.parse_args(arguments)
     try:
-        text = page(read_evaluation(options.evaluation), options.predictions, Resampling())
+        evaluation = read_evaluation(options.evaluation)
+        pair = None
+        if options.as_written:
+            pair = (read_evaluation(options.as_written[0]), read_evaluation(options.as_written[1]))
+        text = page(evaluation, options.predictions, Resampling(), pair)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     write_text_atomically(options.out, text)

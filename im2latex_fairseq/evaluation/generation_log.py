@@ -38,7 +38,7 @@ class Candidate:
     @property
     def confidence(self) -> float:
         """Probability in [0, 1], the geometric mean over tokens."""
-        return min(1.0, 2.0**self.log2_probability)
+        return math.pow(2.0, min(0.0, self.log2_probability))
 
 
 @dataclass(frozen=True)

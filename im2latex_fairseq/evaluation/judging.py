@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from im2latex_fairseq.evaluation.alignment import AlignedTexts, make_pairs
 from im2latex_fairseq.evaluation.evaluation import Evaluation, evaluate
-from im2latex_fairseq.evaluation.true_pictures import against_true_pictures
+from im2latex_fairseq.evaluation.true_pictures import against_true_pictures, ceilings
 from im2latex_fairseq.images.renderer import tex_available
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
-from im2latex_fairseq.metrics.registry import IMAGE_METRICS, SYMBOL_METRICS, TEXT_METRICS
+from im2latex_fairseq.metrics.registry import IMAGE_METRICS, TEXT_METRICS
 from im2latex_fairseq.metrics.registry import metric as registered_metric
 from im2latex_fairseq.metrics.rendering_pairs import count_renderings, render_pairs
-from im2latex_fairseq.metrics.symbol_metrics import fallback_report, match_pairs
+from im2latex_fairseq.metrics.symbol_metrics import SYMBOL_METRICS, fallback_report, match_pairs
 
 GreyImage = npt.NDArray[np.uint8]
 
@@ -123,11 +123,14 @@ def judge(
     pairs, remarks = draw_for(chosen, pairs, processes, progress)
     if pictures is not None:
         against = against_true_pictures(chosen, pictures)
-        chosen += against
-        if not against:
+        if against:
+            best = ", ".join(f"{n} {score:.2f}" for n, score in ceilings(pairs, chosen, pictures).items())
+            remarks.append(f"against the true pictures, the references' own drawings score: {best}")
+        else:
             remarks.append(
                 "the true pictures weren't looked at: no metric that compares pictures was computed"
             )
+        chosen += against
     with progress("scoring", len(pairs) * len(chosen), "pairs x metrics") as bar:
         return evaluate(
             pairs,

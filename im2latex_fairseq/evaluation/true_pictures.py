@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from im2latex_fairseq.metrics.metric import Array, Metric
+from im2latex_fairseq.metrics.metric import Array, Metric, corpus_score
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import metric as registered_metric
 from im2latex_fairseq.metrics.well_formedness import COMPILE_RATE
@@ -45,8 +45,8 @@ class TruePairs:
 class TruePictureMetric:
     """An image metric in which the true picture stands for the reference's drawing.
 
-    The true pictures must have the scale and the face in which hypotheses are drawn, or nothing matches: those of
-    IM2LATEX-100K, prepared as in examples/im2latex_100k, nearly do.
+    The true pictures must have the scale and the face in which hypotheses are drawn, or nothing matches. Even then
+    small differences of the drawing programs cost a lot: see `ceilings`.
 
     Args:
         metric: The image metric.
@@ -88,6 +88,28 @@ def against_true_pictures(
         for metric in metrics
         if metric.needs_images and metric.name != COMPILE_RATE.name  # it looks at no reference
     )
+
+
+def ceilings(
+    pairs: Iterable[FormulaPair], metrics: Iterable[Metric], pictures: Mapping[str, GreyImage]
+) -> dict[str, float]:
+    """What the references' own drawings score against the true pictures, by the names of these metrics.
+
+    No system can be expected to score more: what is missing to 100 is the difference between the program that made
+    the true pictures and the one that draws here.
+    """
+    perfect = [
+        replace(
+            pair,
+            hypothesis=pair.reference,
+            hypothesis_tokens=pair.reference_tokens,
+            normal_hypothesis=pair.normal_reference,
+            hypothesis_image=pair.reference_image,
+            hypothesis_render_error=pair.reference_render_error,
+        )
+        for pair in pairs
+    ]
+    return {metric.name: corpus_score(metric, perfect) for metric in against_true_pictures(metrics, pictures)}
 
 
 def metric_by_name(name: str) -> Metric:

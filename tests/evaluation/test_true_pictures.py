@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from im2latex_fairseq.evaluation.evaluation import evaluate
-from im2latex_fairseq.evaluation.true_pictures import against_true_pictures, metric_by_name
+from im2latex_fairseq.evaluation.true_pictures import against_true_pictures, ceilings, metric_by_name
 from im2latex_fairseq.images.renderer import GreyImage
 from im2latex_fairseq.metrics.image_match import IMAGE_MATCH_METRICS
 from im2latex_fairseq.metrics.pair import make_pair
@@ -43,6 +43,12 @@ def test_a_reference_that_does_not_render_has_a_true_picture() -> None:
     against = against_true_pictures(IMAGE_MATCH_METRICS, {"f0": WIDE})
     evaluation = evaluate([pair], against)
     assert [evaluation.score(one.name) for one in against] == [100.0] * len(against)
+
+
+def test_the_ceiling_is_the_score_of_the_references() -> None:
+    pair = replace(make_pair("f0", "x", "y"), hypothesis_image=OTHER, reference_image=WIDE)
+    assert ceilings([pair], [metric("image_match")], {"f0": WIDE}) == {"image_match_true_picture": 100.0}
+    assert ceilings([pair], [metric("image_match")], {"f0": OTHER}) == {"image_match_true_picture": 0.0}
 
 
 def test_it_is_found_by_name_again() -> None:

@@ -38,11 +38,13 @@ def test_the_page_shows_every_score(
     monkeypatch.setattr(write_page, "tex_available", lambda: False)
     saved, out = tmp_path / "a.evaluation.jsonl", tmp_path / "README.md"
     write_evaluation(saved, evaluation)
-    write_page.main(["--evaluation", str(saved), "--predictions", "a toy.", "--out", str(out)])
+    files = ["--evaluation", str(saved), "--as-written", str(saved), str(saved), "--out", str(out)]
+    write_page.main([*files, "--predictions", "a toy."])
     text = out.read_text()
     for metric in TEXT_METRICS:
         assert f"| `{metric.name}` | {evaluation.score(metric.name):.2f} |" in text
         assert metric.signature in text
+    assert f"is {evaluation.score('bleu_multi'):.2f} or {evaluation.score('bleu_multi_given'):.2f}**" in text
     assert "sacrebleu, tokenizer 13a" in text
     assert "`symbol_f1` is left out, because there is no TeX" in text
     assert "1 of 3 predictions are missing or empty" in text
