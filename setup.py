@@ -51,7 +51,18 @@ setup(
     # preprocess/ and examples/ are run from a checkout: installed, they would claim top-level names
     # in site-packages that belong to nobody.
     packages=find_packages(include=["im2latex_fairseq", "im2latex_fairseq.*"]),
-    package_data={"im2latex_fairseq": ["py.typed", "**/*.yaml", "**/*.tsv", "**/*.txt", "**/*.json"]},
+    package_data={
+        "im2latex_fairseq": [
+            "py.typed",
+            "**/*.yaml",
+            "**/*.tsv",
+            "**/*.txt",
+            "**/*.json",
+            "**/*.css",
+            "**/*.js",
+        ]
+    },
+    entry_points={"console_scripts": ["im2latex=im2latex_fairseq.commands.main:main"]},
     install_requires=[
         *FAIRSEQ,
         # hydra 1.4 is untested with fairseq's configuration code.
@@ -61,6 +72,7 @@ setup(
         "pillow>=10,<14",
         "sacrebleu>=2.3,<3",
         "rapidfuzz>=3.6,<4",
+        "scipy>=1.11,<2",
         "tqdm>=4.66,<5",
         'tomli>=2,<3; python_version < "3.11"',
     ],

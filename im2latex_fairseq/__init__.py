@@ -8,8 +8,11 @@
 * `models`: image encoders and their registry, decoders, architectures.
 * `tasks`: the task `im2latex`.
 * `metrics`: figures of merit, pure functions.
+* `evaluation`: files of formulas to scores: reading, aligning, comparing; `report` shows them as a page.
+* `scoring`: the metrics as fairseq's `--scoring`.
+* `commands`: the console script `im2latex`.
 
-Importing the package is light: what registers itself with fairseq (`models`, `tasks`) is imported here
+Importing the package is light: what registers itself with fairseq (`models`, `scoring`, `tasks`) is imported here
 only where fairseq is already loaded, as its command lines do. A program that imports this package first
 calls `import im2latex_fairseq.plugin` before it uses fairseq.
 """

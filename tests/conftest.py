@@ -8,20 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.fairseq_commands import train_tiny
+from tests.headless_browser import BROWSERS, find_browser
 from tests.synthetic_data import write_data
 
 TEX_PROGRAMS = ("latex", "dvipng")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked `tex`, saying why, on a machine without TeX."""
+    """Skip tests marked `tex` or `browser`, saying why, on a machine without TeX or Chromium."""
+    reasons = {}
     missing = [program for program in TEX_PROGRAMS if shutil.which(program) is None]
-    if not missing:
-        return
-    skip = pytest.mark.skip(reason=f"needs TeX: {' and '.join(missing)} not on the PATH")
+    if missing:
+        reasons["tex"] = f"needs TeX: {' and '.join(missing)} not on the PATH"
+    if find_browser() is None:
+        reasons["browser"] = f"needs Chromium: none of {', '.join(BROWSERS)} is on the PATH"
     for item in items:
-        if item.get_closest_marker("tex") is not None:
-            item.add_marker(skip)
+        for marker, reason in reasons.items():
+            if item.get_closest_marker(marker) is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

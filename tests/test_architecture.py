@@ -37,7 +37,15 @@ TOP_LEVEL = {
 ARROWS: dict[str, set[str]] = {
     f"{PACKAGE}.latex": set(),
     f"{PACKAGE}.images": {"PIL", "numpy", "torch", "matplotlib"},
-    f"{PACKAGE}.metrics": {f"{PACKAGE}.latex", f"{PACKAGE}.images", "numpy", "rapidfuzz", "sacrebleu"},
+    f"{PACKAGE}.metrics": {
+        f"{PACKAGE}.__version__",  # part of each signature
+        f"{PACKAGE}.images",
+        f"{PACKAGE}.latex",
+        "numpy",
+        "rapidfuzz",
+        "sacrebleu",
+        "scipy.optimize",
+    },
     f"{PACKAGE}.data": {f"{PACKAGE}.images", "fairseq.data", "numpy", "torch"},
     f"{PACKAGE}.preparation": {
         f"{PACKAGE}.__version__",  # part of what finished steps are known by
@@ -62,7 +70,39 @@ ARROWS: dict[str, set[str]] = {
         "omegaconf",
         "torch",
     },
-    f"{PACKAGE}.scoring": {f"{PACKAGE}.metrics", "fairseq"},
+    f"{PACKAGE}.evaluation": {
+        f"{PACKAGE}.__version__",  # part of what a saved evaluation says of itself
+        f"{PACKAGE}.data.atomic_file",
+        f"{PACKAGE}.data.image_store",
+        f"{PACKAGE}.images",
+        f"{PACKAGE}.metrics",
+        "numpy",
+    },
+    f"{PACKAGE}.report": {
+        f"{PACKAGE}.__version__",
+        f"{PACKAGE}.data.atomic_file",
+        f"{PACKAGE}.evaluation",
+        f"{PACKAGE}.images",
+        f"{PACKAGE}.latex",
+        f"{PACKAGE}.metrics",
+        "PIL",
+        "numpy",
+        "rapidfuzz",
+    },
+    f"{PACKAGE}.commands": {
+        f"{PACKAGE}.__version__",
+        f"{PACKAGE}.evaluation",
+        f"{PACKAGE}.preparation.progress",
+        f"{PACKAGE}.preparation.workers",
+        f"{PACKAGE}.report",
+        "numpy",
+    },
+    f"{PACKAGE}.scoring": {
+        f"{PACKAGE}.evaluation",
+        f"{PACKAGE}.metrics",
+        f"{PACKAGE}.preparation.workers",
+        "fairseq",
+    },
     f"{PACKAGE}.tasks": {
         f"{PACKAGE}.data",
         f"{PACKAGE}.images",

@@ -19,7 +19,7 @@ import im2latex_fairseq
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a package may ship besides code. A new kind of file needs a line in setup.py's package_data too.
-SHIPPED = {".py", ".typed", ".yaml", ".tsv", ".txt", ".json"}
+SHIPPED = {".py", ".typed", ".yaml", ".tsv", ".txt", ".json", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +151,15 @@ def test_constraints_pin_what_the_package_asks_for(wheel_metadata: metadata.Pack
     ["fairseq-train", "fairseq-generate", "fairseq-validate", "fairseq-interactive", "fairseq-hydra-train"],
 )
 def test_the_environment_has_fairseqs_commands(command: str) -> None:
-    """The package adds no command of its own: fairseq's are the interface."""
+    """Training and decoding go by fairseq's own commands; ours, `im2latex`, judges what they wrote."""
     assert command in {script.name for script in metadata.entry_points(group="console_scripts")}
+
+
+def test_wheel_brings_one_command(wheel: Path, wheel_metadata: metadata.PackageMetadata) -> None:
+    (distribution,) = metadata.distributions(path=[str(wheel.parent / "unpacked")])
+    scripts = {script.name: script for script in distribution.entry_points.select(group="console_scripts")}
+    assert set(scripts) == {"im2latex"}
+    assert callable(scripts["im2latex"].load())
 
 
 def test_installed_package_is_found_by_name_from_anywhere(wheel: Path, tmp_path: Path) -> None:

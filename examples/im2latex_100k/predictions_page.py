@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from examples.im2latex_100k.score_generate_log import Pair, compare
-from examples.quickstart.generation_output import GenerationOutput, Prediction, read_generation_output
 from examples.quickstart.write_report import STYLE, pair_html, scores
 from im2latex_fairseq.data.atomic_file import write_text_atomically
 from im2latex_fairseq.data.image_store import ImageStore
+from im2latex_fairseq.evaluation.generation_log import GenerationOutput, Prediction, read_generation_output
 from im2latex_fairseq.images.renderer import PROCESSED_FACE, GreyImage, RenderError, render_formulas
 
 

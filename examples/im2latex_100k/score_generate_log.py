@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from examples.im2latex_100k.unified_form import drop_spaces, normal_form, unify_braces
-from examples.quickstart.generation_output import GenerationOutputError, read_generation_output
 from im2latex_fairseq.data.manifest import read_manifest
+from im2latex_fairseq.evaluation.generation_log import GenerationOutputError, read_generation_output
 from im2latex_fairseq.metrics.bleu import corpus_bleu
 from im2latex_fairseq.metrics.edit_distance import edit_distance_accuracy
 from im2latex_fairseq.metrics.exact_match import exact_match

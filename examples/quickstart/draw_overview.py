@@ -11,10 +11,10 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from examples.quickstart.generation_output import Prediction, read_generation_output
 from examples.quickstart.write_report import png_source
 from im2latex_fairseq.data.atomic_file import write_text_atomically
 from im2latex_fairseq.data.image_store import ImageStore
+from im2latex_fairseq.evaluation.generation_log import Prediction, read_generation_output
 from im2latex_fairseq.latex.formatter import format_tokens
 
 WIDTH_PX = 900

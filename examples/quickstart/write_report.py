@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from examples.quickstart.generation_output import GenerationOutput, Prediction, read_generation_output
 from im2latex_fairseq.data.atomic_file import write_text_atomically
 from im2latex_fairseq.data.image_store import ImageStore
+from im2latex_fairseq.evaluation.generation_log import GenerationOutput, Prediction, read_generation_output
 from im2latex_fairseq.metrics.bleu import corpus_bleu
 from im2latex_fairseq.metrics.edit_distance import edit_distance_accuracy
 from im2latex_fairseq.metrics.exact_match import exact_match

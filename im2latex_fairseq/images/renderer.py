@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from .batch_queue import Batch, run_batches
 from .formula_screening import needs_own_process, why_unreadable
 from .tex_faces import FACES
-from .tex_process import RenderError, TexBatch, TexEngine, engine_for
+from .tex_process import RenderError, TexEngine, engine_for
 
 __all__ = [
     "FACES",
@@ -42,8 +43,8 @@ _SIZES_PT = (10, 11, 12)
 _REDUCTIONS = ("area", "lanczos")
 # Lanczos needs so much paper around the ink, in pixels of the picture, not to see the border.
 _LANCZOS_BORDER_PX = 4
-# The width of the lines in `article`, by its size option.
-_LINE_WIDTHS_PT = {10: 345.0, 11: 360.0, 12: 390.0}
+#: The width of the lines in `article`, by its size option.
+LINE_WIDTHS_PT = {10: 345.0, 11: 360.0, 12: 390.0}
 
 
 @dataclass(frozen=True)
@@ -156,30 +157,28 @@ def render_formulas(
         raise ValueError(f"timeout_s is {timeout_s}; it must be above 0")
     if not formulas:
         return []
-    outcomes: dict[int, GreyImage | str] = {}
+    refused: dict[int, str] = {}
     ordinary: list[int] = []
     alone: list[int] = []
     for index, formula in enumerate(formulas):
         unreadable = why_unreadable(formula)
         if unreadable is not None:
-            outcomes[index] = unreadable
+            refused[index] = unreadable
         elif needs_own_process(formula):
             alone.append(index)
         else:
             ordinary.append(index)
 
-    engine = engine_for(FACES[settings.face], settings.size_pt, _LINE_WIDTHS_PT[settings.size_pt])
-    queue = [ordinary[start : start + batch_size] for start in range(0, len(ordinary), batch_size)]
-    queue += [[index] for index in alone]
-    queue.reverse()
-    while queue:
-        batch = queue.pop()
-        done, again = _render_batch(engine, formulas, batch, settings, timeout_s)
-        outcomes.update(done)
-        queue.extend(reversed(again))
+    engine = engine_for(FACES[settings.face], settings.size_pt, LINE_WIDTHS_PT[settings.size_pt])
+
+    def run(batch: list[int]) -> Batch[GreyImage]:
+        return _render_batch(engine, formulas, batch, settings, timeout_s)
+
+    settled = run_batches(ordinary, alone, batch_size, run)
+    errors = {**refused, **settled.errors}
     return [
-        RenderResult(None, outcome) if isinstance(outcome, str) else RenderResult(outcome, None)
-        for outcome in (outcomes[index] for index in range(len(formulas)))
+        RenderResult(None, errors[index]) if index in errors else RenderResult(settled.pages[index], None)
+        for index in range(len(formulas))
     ]
 
 
@@ -197,32 +196,23 @@ def render_formula(formula: str, settings: RenderSettings = RenderSettings()) ->
 
 def _render_batch(
     engine: TexEngine, formulas: Sequence[str], batch: list[int], settings: RenderSettings, timeout_s: float
-) -> tuple[dict[int, GreyImage | str], list[list[int]]]:
-    """Run one batch.
-
-    Returns:
-        What is settled (picture or error by index), and the batches to be run again without the culprits.
-    """
-    run: TexBatch = engine.run(
+) -> Batch[GreyImage]:
+    """Run one batch: finished pictures, errors, and the rest unsettled."""
+    drawn = engine.run(
         [(index, formulas[index]) for index in batch],
         display=settings.display,
         dpi=settings.dpi * settings.oversampling,
         timeout_s=timeout_s,
         keep_recovered=settings.keep_recovered,
     )
-    done: dict[int, GreyImage | str] = dict(run.errors)
-    for index, drawn in run.images.items():
-        image = finish_image(drawn, settings)
-        done[index] = "blank: nothing was drawn" if image is None else image
-    again = [index for index in batch if index not in done]
-    if not again:
-        return done, []
-    if len(again) < len(batch):
-        return done, [again]
-    if len(batch) == 1:
-        return {batch[0]: run.unsettled_reason or "tex_stopped: no page and no reason"}, []
-    middle = len(batch) // 2
-    return done, [batch[:middle], batch[middle:]]
+    finished: Batch[GreyImage] = Batch(errors=drawn.errors, unsettled_reason=drawn.unsettled_reason)
+    for index, page in drawn.pages.items():
+        image = finish_image(page, settings)
+        if image is None:
+            finished.errors[index] = "blank: nothing was drawn"
+        else:
+            finished.pages[index] = image
+    return finished
 
 
 def finish_image(drawn: GreyImage, settings: RenderSettings) -> GreyImage | None:

@@ -126,7 +126,9 @@ _NEEDS_EQUATION = re.compile(r"\\tag(?![A-Za-z])|\\begin\{split\}")
 _SPACED_NAME = re.compile(r"\\(begin|end)\s*\{\s*([A-Za-z](?:\s*[A-Za-z])*)\s*(\*?)\s*\}")
 
 
-def format_source(face: Face, size_pt: int, line_width_pt: float, nonce: str, max_page_pt: float) -> str:
+def format_source(
+    face: Face, size_pt: int, line_width_pt: float, nonce: str, colour_word: str, max_page_pt: float
+) -> str:
     r"""LaTeX source which, run by ``-ini``, dumps the format of a face.
 
     Args:
@@ -134,6 +136,10 @@ def format_source(face: Face, size_pt: int, line_width_pt: float, nonce: str, ma
         size_pt: Option of the class ``article``.
         line_width_pt: Width of the line in which displays are set, in TeX points.
         nonce: Letters that no formula knows; names of our own commands begin with it.
+        colour_word: Letters that no formula knows, either; the command that sets a colour has this name, and
+            within it hides the one primitive that is kept, since colours are specials. A formula that can spell
+            out the commands around it could learn `nonce`; this word stands in no file with such a formula
+            (`formula_screening.needs_own_process`).
         max_page_pt: A formula whose box is wider or higher is refused.
     """
     families = (
@@ -191,6 +197,7 @@ def format_source(face: Face, size_pt: int, line_width_pt: float, nonce: str, ma
 \let\{nonce}global\global \let\{nonce}count\count \let\{nonce}dead\deadcycles
 \let\{nonce}advance\advance \let\{nonce}stop\@@end
 \let\{nonce}digest\pdfmdfivesum \let\{nonce}dump\dump
+\let\{colour_word}primitive\special \protected\def\{colour_word}#1{{\{colour_word}primitive{{color #1}}}}
 \long\def\IfFileExists#1#2#3{{#3}}\long\def\InputIfFileExists#1#2#3{{#3}}\def\@input#1{{}}\let\@input@\@input
 \long\def\{nonce}say#1{{\{nonce}message{{^^J[{nonce} #1]^^J}}}}
 \def\{nonce}fail#1{{\{nonce}say{{refused \the\{nonce}count200 \space #1}}}}

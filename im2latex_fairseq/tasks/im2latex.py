@@ -26,9 +26,18 @@ from im2latex_fairseq.images.transforms import PreparationSettings, prepare, to_
 from im2latex_fairseq.latex.formatter import format_tokens
 from im2latex_fairseq.tasks.im2latex_config import Im2LatexConfig
 from im2latex_fairseq.tasks.task_state import dictionary_difference, load_target_dictionary, read_task_state
-from im2latex_fairseq.tasks.validation_metrics import generation_statistics, log_scores, token_statistics
+from im2latex_fairseq.tasks.validation_metrics import (
+    generation_statistics,
+    log_scores,
+    metric_statistics,
+    text_metrics_called,
+    token_statistics,
+)
 
 logger = logging.getLogger(__name__)
+
+# As fairseq-generate writes it: a token that no hypothesis has.
+_UNKNOWN_OF_REFERENCES = "<<unk>>"
 
 
 @register_task("im2latex", dataclass=Im2LatexConfig)
@@ -50,6 +59,7 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         super().__init__(cfg)
         self.dictionary = dictionary
         self.preparation = preparation
+        self._validation_metrics = text_metrics_called(cfg.eval_metrics)
         self._generator: Any = None
         self._unreadable_pictures = 0
 
@@ -67,7 +77,9 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
             FileNotFoundError: One of them is missing; the message says what makes it.
             ValueError: One of them is malformed, or `--augment` is.
         """
-        AugmentSettings.from_string(cfg.augment)  # a wrong option is told before anything is loaded
+        # A wrong option is told before anything is loaded.
+        AugmentSettings.from_string(cfg.augment)
+        text_metrics_called(cfg.eval_metrics)
         if kwargs.get("from_checkpoint"):
             cfg.augment = "none"
         if kwargs.get("task_state") is not None:
@@ -284,7 +296,9 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
                 token_statistics(recorder.net_output[0], sample["target"], self.dictionary.pad())
             )
         if self.cfg.eval_generate:
-            logging_output.update(generation_statistics(self._decode_some(sample, model)))
+            pairs = self._decode_some(sample, model)
+            logging_output.update(generation_statistics(pairs))
+            logging_output.update(metric_statistics(pairs, self._validation_metrics))
         return loss, sample_size, logging_output
 
     def _decode_some(self, sample: dict[str, Any], model: Any) -> list[tuple[list[str], list[str]]]:
@@ -305,7 +319,10 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         outputs = self.inference_step(self._generator, [model], {"net_input": net_input})
         references = sample["target"][rows]
         return [
-            (self.tokens_of(hypotheses[0]["tokens"]), self.tokens_of(reference, unknown="<reference-unk>"))
+            (
+                self.tokens_of(hypotheses[0]["tokens"]),
+                self.tokens_of(reference, unknown=_UNKNOWN_OF_REFERENCES),
+            )
             for hypotheses, reference in zip(outputs, references, strict=True)
         ]
 
@@ -339,7 +356,7 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
     def reduce_metrics(self, logging_outputs: Any, criterion: Any) -> None:
         """Log what the criterion logs, and our scores."""
         super().reduce_metrics(logging_outputs, criterion)
-        log_scores(logging_outputs)
+        log_scores(logging_outputs, self._validation_metrics)
 
     # -- checkpoints -----------------------------------------------------------------------------------
 

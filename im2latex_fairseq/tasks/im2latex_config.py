@@ -49,6 +49,14 @@ class Im2LatexConfig(FairseqDataclass):
     eval_generate_max_len: int = field(
         default=200, metadata={"help": "longest output of --eval-generate, in tokens"}
     )
+    eval_metrics: str = field(
+        default="",
+        metadata={
+            "help": "more metrics that --eval-generate logs, each by its name: text metrics as im2latex score "
+            "prints them, parted by commas, token_error_rate,exp_rate_1 for example; any of them serves as "
+            "--best-checkpoint-metric"
+        },
+    )
     image_scale: float = field(
         default=1.0,
         metadata={

@@ -161,7 +161,7 @@ def test_the_environment_alone_keeps_tex_in_its_folder(secret, attempt):
 
 
 def test_the_format_removes_every_primitive_under_all_its_names():
-    source = format_source(FACES["computer_modern"], 10, 345.0, "nonce", 1000.0)
+    source = format_source(FACES["computer_modern"], 10, 345.0, "nonce", "colour", 1000.0)
     for name in (
         "input",
         "openin",

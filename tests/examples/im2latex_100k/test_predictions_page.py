@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from examples.im2latex_100k.predictions_page import PageError, draw_sample, main, page_html
-from examples.quickstart.generation_output import GenerationOutput, Prediction
 from im2latex_fairseq.data.image_store import ImageStore, ImageStoreWriter
+from im2latex_fairseq.evaluation.generation_log import GenerationOutput, Prediction
 
 
 def prediction(row: int, hypothesis: str = "a", reference: str = "a") -> Prediction:

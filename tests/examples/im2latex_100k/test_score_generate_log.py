@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from examples.im2latex_100k.score_generate_log import main, score_log
-from examples.quickstart.generation_output import GenerationOutputError
 from im2latex_fairseq.data.manifest import make_entry, write_manifest
+from im2latex_fairseq.evaluation.generation_log import GenerationOutputError
 
 REFERENCES = [
     r"{ \bar { K } } _ { a } = b + c",  # read without the author's braces

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from examples.quickstart.draw_overview import PICTURE_WIDTH_PX, choose, overview_svg
-from examples.quickstart.generation_output import Prediction
 from im2latex_fairseq.data.image_store import ImageStore, ImageStoreWriter
+from im2latex_fairseq.evaluation.generation_log import Prediction
 
 FRACTION = tuple(r"\frac { a } { b }".split())
 LONG_FRACTION = tuple(r"\frac { a + b } { c }".split())

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from examples.quickstart import write_report
-from examples.quickstart.generation_output import Prediction
 from im2latex_fairseq.data.image_store import ImageStoreWriter
+from im2latex_fairseq.evaluation.generation_log import Prediction
 
 
 class Page(HTMLParser):
