@@ -34,7 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--evaluation",
         metavar="FILE",
         type=Path,
-        help="what `im2latex score --save` wrote, in place of references and hypotheses: nothing is scored again",
+        help="what `im2latex score --save` wrote, in place of references and hypotheses: nothing is scored again, "
+        "and its metrics are shown whatever --metrics says",
     )
     add_evaluation_options(parser)
     group = parser.add_argument_group("page")
@@ -50,8 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--worst-by",
         metavar="NAME",
-        default=usual.worst_by,
-        help="metric that tells the worst; token_edit_accuracy if not given",
+        default=argparse.SUPPRESS,
+        help="metric that tells the worst; without it token_edit_accuracy, or the first that was computed",
     )
     group.add_argument(
         "--random",
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         worst=arguments.worst,
         random=arguments.random,
         seed=arguments.seed,
-        worst_by=arguments.worst_by,
+        worst_by=getattr(arguments, "worst_by", ""),
         listed=arguments.listed,
     )
     if arguments.evaluation is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -120,7 +120,7 @@ def compare(a: Evaluation, b: Evaluation, resampling: Resampling) -> Comparison:
         (a.counts, b.counts),
         resampling,
         left_out,
-        tuple(dict.fromkeys((*a.remarks, *b.remarks))),
+        _joint_remarks(a.remarks, b.remarks),
     )
 
 
@@ -187,6 +187,16 @@ def _common_metrics(a: Evaluation, b: Evaluation) -> tuple[list[Metric], dict[st
     for name in of_b:
         left_out.setdefault(name, "one of the two evaluations lacks them")
     return common, left_out
+
+
+def _joint_remarks(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:
+    """Those of both, and those of one alone with its letter."""
+    shared = [remark for remark in a if remark in b]
+    return (
+        *shared,
+        *(f"A: {remark}" for remark in a if remark not in shared),
+        *(f"B: {remark}" for remark in b if remark not in shared),
+    )
 
 
 def _short(formula: str) -> str:

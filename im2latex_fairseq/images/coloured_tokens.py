@@ -48,10 +48,13 @@ _LIGATURES = {
 }
 _FONTS_WITH_LIGATURES = re.compile(r"cm(r|bx|bxti|bxsl|b|ti|sl|ss|ssi|ssbx|ssdc|dunh|u)\d+")
 # Where specials change a size, TeX may take another variant of a fence, a root or a wide accent, of more or fewer
-# pieces; they all are in cmex, but for the smallest root.
-_GROWING_FONT = re.compile(r"cmex\d+")
-_BIG_OPERATORS = range(0x46, 0x62)
-_SMALLEST_ROOT = ("cmsy10", 0x70)
+# pieces. Font without its size -> characters that have variants: all of cmex but the big operators, and the smallest
+# fences and root.
+_GROWING = {
+    "cmex": frozenset(range(128)) - frozenset(range(0x46, 0x62)),
+    "cmsy": frozenset((*range(0x62, 0x6C), 0x6E, 0x70)),
+    "cmr": frozenset(map(ord, "()[]/")),
+}
 # amsmath's \dots looks at what follows, and a special is no operator: dots on the line instead of raised ones.
 _DOTS = (("cmmi", 0x3A), ("cmsy", 0x01))
 
@@ -127,7 +130,8 @@ def typeset_formulas(
         elif colours and index in pages.pages:
             to_colour.append(index)
     coloured_pages = run_batches(to_colour, [], batch_size, lambda batch: run(coloured_texts, batch))
-    uncoloured.update(coloured_pages.errors)
+    for index, error in coloured_pages.errors.items():
+        uncoloured[index] = error.replace(engine.colour_command, r"\color")  # a random name says nothing
 
     results = []
     for index, parts in enumerate(formulas):
@@ -170,16 +174,32 @@ def _carry_over(inks: tuple[Ink, ...], coloured: list[Ink], parts: Sequence[Part
         )
     colours: list[int | None] = []
     for run, other in zip(runs, other_runs, strict=True):
-        names = [ink.colour for ink in other]
-        if len(run) != len(other) and len(set(names)) == 1:
-            names = [names[0]] * len(run)
-        if not _is_variant(run[0], other[0]) or len(run) != len(names):
+        names = _names_of_run(run, other)
+        if names is None:
             return TypesetFormula(
                 inks,
                 uncoloured=f"other_ink: {other[0].font} {other[0].code} for {run[0].font} {run[0].code}",
             )
         colours += [numbers.get(name) for name in names]
     return TypesetFormula(inks, tuple(colours))
+
+
+def _names_of_run(run: list[Ink], coloured: list[Ink]) -> list[str] | None:
+    """The names of the colours of a run of inks, from the same run on the coloured page; None if that can't be told."""
+    names = [ink.colour for ink in coloured]
+    if len(run) == len(coloured):
+        return names if all(map(_is_variant, run, coloured)) else None
+    # Several fences side by side, one in more or fewer pieces: the others are at the ends.
+    shorter = min(len(run), len(coloured))
+    start = end = 0
+    while start < shorter and _is_same(run[start], coloured[start]):
+        start += 1
+    while end < shorter - start and _is_same(run[-1 - end], coloured[-1 - end]):
+        end += 1
+    middle = names[start : len(names) - end]
+    if len(run) > start + end and len(set(middle)) != 1:
+        return None
+    return names[:start] + middle[:1] * (len(run) - start - end) + names[len(names) - end :]
 
 
 def _runs(inks: Sequence[Ink]) -> list[list[Ink]]:
@@ -194,16 +214,23 @@ def _runs(inks: Sequence[Ink]) -> list[list[Ink]]:
 
 
 def _grows(ink: Ink) -> bool:
-    if _GROWING_FONT.fullmatch(ink.font):
-        return ink.code not in _BIG_OPERATORS
-    return (ink.font, ink.code) == _SMALLEST_ROOT
+    return ink.code in _GROWING.get(_family(ink), ())
+
+
+def _family(ink: Ink) -> str:
+    """The font without its size: "cmr" for cmr12."""
+    return ink.font.rstrip("0123456789")
+
+
+def _is_same(one: Ink, other: Ink) -> bool:
+    return (one.font, one.code) == (other.font, other.code)
 
 
 def _is_variant(one: Ink, other: Ink) -> bool:
     """Whether both are the same character, as it may be drawn with and without specials around."""
-    if (one.font, one.code) == (other.font, other.code) or (_grows(one) and _grows(other)):
+    if _is_same(one, other) or (_grows(one) and _grows(other)):
         return True
-    return all((ink.font.rstrip("0123456789"), ink.code) in _DOTS for ink in (one, other))
+    return all((_family(ink), ink.code) in _DOTS for ink in (one, other))
 
 
 def _without_ligatures(inks: Sequence[Ink]) -> Iterator[Ink]:

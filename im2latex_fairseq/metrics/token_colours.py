@@ -53,7 +53,8 @@ _FENCED_ENVIRONMENTS = frozenset(
 # What reads one token or group itself: accents in text, and fences whose delimiter is a token of its own.
 _READS_ONE = frozenset(
     [
-        *(r"\'", r"\`", r"\^", r"\"", r"\~", r"\=", r"\.", r"\c", r"\v", r"\u", r"\H"),
+        *(r"\'", r"\`", r"\^", r"\"", r"\~", r"\=", r"\.", r"\c", r"\v", r"\u", r"\H", r"\d"),
+        *(r"\b", r"\t", r"\r", r"\k"),
         *(r"\not", r"\left", r"\right", r"\middle"),
     ]
 )

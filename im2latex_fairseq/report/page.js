@@ -5,6 +5,7 @@
 
   const data = JSON.parse(document.getElementById("data").textContent);
   const PAGE = 20;
+  const SCALE = 1.5; // drawings have 100 pixels an inch, too few to see a small letter's difference
   const byId = (id) => document.getElementById(id);
 
   function element(name, properties = {}, ...children) {
@@ -209,8 +210,9 @@
   function picture(title, image, alt, instead) {
     const paper = element("div", { class: "paper" });
     if (image) {
-      const [width, height, content] = image;
-      paper.append(element("img", { src: `data:image/png;base64,${content}`, width, height, alt, decoding: "async" }));
+      const [width, height] = image.slice(0, 2).map((side) => Math.round(side * SCALE));
+      const src = `data:image/png;base64,${image[2]}`;
+      paper.append(element("img", { src, width, height, alt, decoding: "async" }));
     } else {
       paper.append(instead);
     }
@@ -223,7 +225,7 @@
     const images = data.pictures[place];
     if (!images) return [];
     // Wide formulas stand under each other, so that their parts stay under each other too and can be read.
-    const wide = ["input", "reference", "hypothesis"].some((name) => images[name] && images[name][0] > 360);
+    const wide = ["input", "reference", "hypothesis"].some((name) => images[name] && images[name][0] * SCALE > 400);
     const box = element("div", { class: wide ? "pictures wide" : "pictures" });
     if (images.input) box.append(picture("input", images.input, "the picture that was read", ""));
     if (images.reference || !images.input) {

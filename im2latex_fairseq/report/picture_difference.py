@@ -198,7 +198,7 @@ def _kinds(reference: GreyImage, hypothesis: GreyImage) -> GreyImage:
 
 
 def _thickened(image: GreyImage) -> GreyImage:
-    """Each pixel as dark as the darkest of its 3 x 3 neighbourhood."""
+    """Each pixel as dark as the darkest of itself and the four beside it."""
     framed = np.pad(image, 1, constant_values=255)
-    rows = np.minimum(np.minimum(framed[:-2], framed[1:-1]), framed[2:])
-    return np.minimum(np.minimum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    rows = np.minimum(np.minimum(framed[:-2, 1:-1], framed[1:-1, 1:-1]), framed[2:, 1:-1])
+    return np.minimum(np.minimum(framed[1:-1, :-2], framed[1:-1, 2:]), rows)

@@ -18,8 +18,9 @@ GreyImage = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 #: Ink in both, in the reference alone, in the hypothesis alone. Blue and vermilion of Okabe and Ito (2008), chosen to
-#: be told apart with every common form of colour blindness; the page's style has the same.
-DIFFERENCE_COLOURS: tuple[Colour, Colour, Colour] = ((96, 96, 96), (0, 114, 178), (213, 94, 0))
+#: be told apart with every common form of colour blindness, beside a grey that doesn't drown them; the page's style has
+#: the same.
+DIFFERENCE_COLOURS: tuple[Colour, Colour, Colour] = ((140, 140, 140), (0, 114, 178), (213, 94, 0))
 
 _GREYS = 4  # two bits a pixel
 _SHADES = 5  # of each of the three colours: with white, 16, four bits a pixel

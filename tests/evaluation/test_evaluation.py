@@ -173,7 +173,11 @@ def test_only_the_same_samples_and_references_are_compared() -> None:
 
 def test_a_metric_of_one_system_alone_is_left_out() -> None:
     a = system([True, True])
-    b = evaluate(a.pairs, METRICS[:2], left_out={"symbol_f1": "there is no TeX"})
+    b = evaluate(
+        a.pairs, METRICS[:2], left_out={"symbol_f1": "there is no TeX"}, remarks=["by id", "cut off"]
+    )
+    a = replace(a, remarks=("by id",))
     found = compare(a, b, Resampling(resamples=10))
+    assert found.remarks == ("by id", "B: cut off")
     assert [item.metric.name for item in found.items] == list(NAMES[:2])
     assert set(found.left_out) == {*NAMES[2:], "symbol_f1"}

@@ -73,9 +73,12 @@ RED, BLUE = colour_of(0), colour_of(1)
         ([ink(1, "cmex10")] * 3, [ink(2, "cmex10", RED)], (0, 0, 0)),
         ([ink(1, "cmex10")], [ink(2, "cmex10", RED)] * 3, (0,)),
         ([ink(0x70, "cmsy10"), ink(1)], [ink(0x74, "cmex10", RED)] * 2 + [ink(1, colour=BLUE)], (0, 1)),
+        ([ink(0x28)], [ink(0, "cmex10", RED)], (0,)),  # the smallest parenthesis
         # Two fences side by side: only if there are as many pieces.
         ([ink(1, "cmex10")] * 2, [ink(2, "cmex10", RED), ink(2, "cmex10", BLUE)], (0, 1)),
         ([ink(1, "cmex10")] * 3, [ink(2, "cmex10", RED), ink(2, "cmex10", BLUE)], None),
+        ([ink(1, "cmex10")] * 2 + [ink(0x28)], [ink(2, "cmex10", RED), ink(0x28, colour=BLUE)], (0, 0, 1)),
+        ([ink(3, "cmex10")], [ink(3, "cmex10", RED), ink(2, "cmex10", RED)], (0,)),
         (
             [ink(0x58, "cmex10"), ink(1, "cmex10")],
             [ink(0x58, "cmex10", RED)] + [ink(2, "cmex10", BLUE)] * 2,

@@ -231,3 +231,19 @@ def test_ten_thousand_samples_fit() -> None:
     assert time.process_time() - start < 60
     assert report.pictured >= 380
     assert len(report.html.encode()) < 10e6
+
+
+def test_without_resamples_there_are_scores_alone() -> None:
+    report = build_report(small_evaluation(), Resampling(resamples=0), ReportSettings())
+    document = Document(report.html)
+    assert "none were asked for" in document.text
+    assert "whiskers" not in document.text and "By structure: Exact match" in document.text
+
+
+def test_without_metrics_there_are_still_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "tex_available", lambda: False)
+    bare = dataclasses.replace(small_evaluation(), metrics=(), statistics={})
+    document = Document(page_of(bare))
+    data = json.loads(document.scripts[0])
+    assert (data["metrics"], data["worst"], len(data["random"])) == ([], [], 7)
+    assert "No metric was computed" in document.text
