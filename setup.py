@@ -51,7 +51,17 @@ setup(
     # preprocess/ and examples/ are run from a checkout: installed, they would claim top-level names
     # in site-packages that belong to nobody.
     packages=find_packages(include=["im2latex_fairseq", "im2latex_fairseq.*"]),
-    package_data={"im2latex_fairseq": ["py.typed", "**/*.yaml", "**/*.tsv", "**/*.txt", "**/*.json", "**/*.css", "**/*.js"]},
+    package_data={
+        "im2latex_fairseq": [
+            "py.typed",
+            "**/*.yaml",
+            "**/*.tsv",
+            "**/*.txt",
+            "**/*.json",
+            "**/*.css",
+            "**/*.js",
+        ]
+    },
     entry_points={"console_scripts": ["im2latex=im2latex_fairseq.commands.main:main"]},
     install_requires=[
         *FAIRSEQ,
