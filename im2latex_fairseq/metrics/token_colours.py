@@ -132,6 +132,8 @@ class _Painter:
         if self._depth > _MAX_DEPTH:
             raise _UnreadableError
         base: int | None = None
+        if self._peek() == "'":  # clings to nothing here
+            self._coloured()
         while self._peek() != closer:
             token = self._peek()
             if token in ("", "}") or token.startswith(r"\end{"):

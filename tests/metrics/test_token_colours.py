@@ -29,6 +29,8 @@ def written(line: str) -> str:
         (r"\sum \limits ^ { n } x ^ { 2 }", r"<0> \sum \limits ^ { <4> n <0> } <6> x ^ { <9> 2 <6> }"),
         ("{ x } ^ { 2 } ^ { 3 }", "{ <1> x } ^ { <5> 2 } ^ { <9> 3 }"),  # a group has no colour
         (r"\sum \limits _ { i }", r"<0> \sum \limits _ { <4> i }"),  # \limits clings
+        ("x ^ { ' }", "<0> x ^ { <3> ' <0> }"),  # nothing that it could cling to
+        ("x '", "<0> x '"),
         (r"x \, y \quad z", r"<0> x \, <2> y \quad <4> z"),
         ("x \\ y", "<0> x \\ <2> y"),
         # An accent that is all of a group is taken out of it.
