@@ -34,6 +34,8 @@ im2latex score --references data-bin/valid_1000.tsv --hypotheses generate-valid_
     --images data-bin/valid_1000.images --save valid_1000.evaluation.jsonl
 im2latex score --references data-bin/pages_valid.tsv --hypotheses generate-pages_valid.txt \\
     --metrics text --save pages.evaluation.jsonl
+python -m examples.evaluation.write_references_as_written --release DATA/im2latex100k/pages.tar \\
+    --manifest data-bin/pages_valid.tsv --out pages.as-written.tsv
 im2latex score --references pages.as-written.tsv --hypotheses generate-pages_valid.txt \\
     --metrics text --save pages.as-written.evaluation.jsonl
 python -m examples.evaluation.write_page --evaluation valid_1000.evaluation.jsonl --predictions "..." \\
