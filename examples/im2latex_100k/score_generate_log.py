@@ -21,12 +21,11 @@ from im2latex_fairseq.evaluation.generation_log import GenerationOutputError, re
 from im2latex_fairseq.metrics.bleu import corpus_bleu
 from im2latex_fairseq.metrics.edit_distance import edit_distance_accuracy
 from im2latex_fairseq.metrics.exact_match import exact_match
+from im2latex_fairseq.metrics.pair import UNKNOWN_TOKENS
 
 Tokens = Sequence[str]
 
 SIGNATURE = "BLEU tokens:given|nrefs:1|case:mixed|smooth:none|order:4; edit = 1 - sum(d) / sum(longer)"
-# fairseq writes unknown tokens of references so that no hypothesis can match them.
-UNKNOWN_TOKENS = ("<unk>", "<<unk>>")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,15 +111,10 @@ def read_validations(path: Path) -> list[Validation]:
     Raises:
         TrainingLogError: There is none.
     """
-    clock = _Clock()
     # A run that was resumed validates again at the same update: the later one stands.
     validations: dict[tuple[str, int], Validation] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        if _START.search(line):
-            clock.start_again()
-        subset, values = _parse(line)
+    for subset, values, clock in _logged(path):
         if subset is None:
-            clock.read(values)
             continue
         updates = int(values.pop("num_updates", clock.updates))
         validations[subset, updates] = Validation(
@@ -135,18 +130,26 @@ def read_validations(path: Path) -> list[Validation]:
 
 def read_progress(path: Path) -> list[Progress]:
     """Read what training logged between the validations, in order; empty if it logged nothing."""
-    clock = _Clock()
     lines: dict[int, Progress] = {}
+    for subset, values, clock in _logged(path):
+        if subset is not None or "ppl" not in values or "num_updates" not in values:
+            continue
+        updates = int(values["num_updates"])
+        lines[updates] = Progress(updates, clock.images, clock.hours, values["ppl"])
+    return sorted(lines.values(), key=lambda progress: progress.updates)
+
+
+def _logged(path: Path) -> Iterator[tuple[str | None, dict[str, float], _Clock]]:
+    """Validated subset (None: training), values, and images and hours so far, of each line that has values."""
+    clock = _Clock()
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         if _START.search(line):
             clock.start_again()
         subset, values = _parse(line)
-        if subset is not None or "ppl" not in values or "num_updates" not in values:
-            continue
-        clock.read(values)
-        updates = int(values["num_updates"])
-        lines[updates] = Progress(updates, clock.images, clock.hours, values["ppl"])
-    return sorted(lines.values(), key=lambda progress: progress.updates)
+        if subset is None:
+            clock.read(values)
+        if values:
+            yield subset, values, clock
 
 
 def _parse(line: str) -> tuple[str | None, dict[str, float]]:

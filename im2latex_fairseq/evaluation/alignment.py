@@ -8,8 +8,8 @@ from typing import Literal
 
 from im2latex_fairseq.evaluation.counts import PairCounts
 from im2latex_fairseq.evaluation.errors import EvaluationInputError
-from im2latex_fairseq.evaluation.formula_list import UNKNOWN_OF_LOG, FormulaList, Record
-from im2latex_fairseq.metrics.pair import FormulaPair, make_pair
+from im2latex_fairseq.evaluation.formula_list import FormulaList, Record
+from im2latex_fairseq.metrics.pair import UNKNOWN_OF_REFERENCES, FormulaPair, make_pair
 
 AlignBy = Literal["auto", "id", "line"]
 
@@ -206,7 +206,7 @@ def _disagreement(wanted: Mapping[str, Record], hypotheses: FormulaList) -> list
     compared = [
         (key, _letters(text), _letters(wanted[key].text))
         for key, text in hypotheses.logged_references.items()
-        if key in wanted and UNKNOWN_OF_LOG not in text
+        if key in wanted and UNKNOWN_OF_REFERENCES not in text
     ]
     different = [key for key, logged, given in compared if logged != given]
     if not different:

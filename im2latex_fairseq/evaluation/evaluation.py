@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from im2latex_fairseq.evaluation.counts import PairCounts
-from im2latex_fairseq.metrics.metric import Metric
+from im2latex_fairseq.metrics.metric import Metric, statistics_matrix
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.resampling import RESAMPLES, SEED, confidence_interval
 
@@ -98,17 +98,9 @@ def evaluate(
     """
     _refuse_repetitions("metric", [metric.name for metric in metrics])
     _refuse_repetitions("sample", [pair.id for pair in pairs])
-    statistics: dict[str, FloatArray] = {}
-    for metric in metrics:
-        rows = np.zeros((len(pairs), len(metric.statistic_names)))
-        for number, pair in enumerate(pairs):
-            rows[number] = metric.statistics(pair)
-            if progress is not None:
-                progress(1)
-        statistics[metric.name] = rows
     return Evaluation(
         tuple(pairs),
-        statistics,
+        {metric.name: statistics_matrix(metric, pairs, progress) for metric in metrics},
         complete_counts(counts, pairs),
         tuple(metrics),
         dict(left_out or {}),

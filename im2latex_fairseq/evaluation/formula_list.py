@@ -19,6 +19,7 @@ from typing import Literal
 from im2latex_fairseq.evaluation.errors import EvaluationInputError
 from im2latex_fairseq.evaluation.generation_log import is_sample_line, read_generation_log
 from im2latex_fairseq.evaluation.text_file import TextFile, read_text_file
+from im2latex_fairseq.metrics.pair import UNKNOWN_OF_REFERENCES
 
 Role = Literal["reference", "hypothesis"]
 Naming = Literal["id", "row", "line"]
@@ -33,8 +34,6 @@ _TEXT_NAMES: Mapping[Role, tuple[str, ...]] = {
 }
 _ANY_TEXT_NAMES = ("formula", "latex", "text")
 _CONFIDENCE_NAMES = ("confidence", "probability")
-# fairseq writes unknown tokens of references so that no hypothesis can match them.
-UNKNOWN_OF_LOG = "<<unk>>"
 
 
 @dataclass(frozen=True)
@@ -234,11 +233,11 @@ def _read_log(file: TextFile, role: Role) -> FormulaList:
     remarks = list(file.remarks)
     if role == "reference":
         records.sort(key=lambda record: int(record.key))
-        unknown = sum(UNKNOWN_OF_LOG in record.text for record in records)
+        unknown = sum(UNKNOWN_OF_REFERENCES in record.text for record in records)
         if unknown:
             remarks.append(
-                f"{file.path}: {unknown:,} references of the log have {UNKNOWN_OF_LOG} in place of tokens that the "
-                "dictionary lacks, which no hypothesis matches; --references with the true ones tells more"
+                f"{file.path}: {unknown:,} references of the log have {UNKNOWN_OF_REFERENCES} in place of tokens "
+                "that the dictionary lacks, which no hypothesis matches; --references with the true ones tells more"
             )
     return FormulaList(
         (file.path,),

@@ -6,21 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from im2latex_fairseq.evaluation.alignment import AlignedTexts, make_pairs
 from im2latex_fairseq.evaluation.evaluation import Evaluation, evaluate
 from im2latex_fairseq.evaluation.true_pictures import against_true_pictures, ceilings
-from im2latex_fairseq.images.renderer import tex_available
+from im2latex_fairseq.images.renderer import GreyImage, tex_available
 from im2latex_fairseq.metrics.metric import Metric
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import IMAGE_METRICS, TEXT_METRICS
 from im2latex_fairseq.metrics.registry import metric as registered_metric
 from im2latex_fairseq.metrics.rendering_pairs import count_renderings, render_pairs
 from im2latex_fairseq.metrics.symbol_metrics import SYMBOL_METRICS, fallback_report, match_pairs
-
-GreyImage = npt.NDArray[np.uint8]
 
 NO_TEX = (
     "they draw the formulas, and latex or dvipng isn't on the PATH (Debian and Ubuntu: apt-get install "

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from im2latex_fairseq.data.image_store import ImageStore
 from im2latex_fairseq.evaluation.errors import EvaluationInputError
 from im2latex_fairseq.images.loader import load_image
-
-GreyImage = npt.NDArray[np.uint8]
+from im2latex_fairseq.images.renderer import GreyImage
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 

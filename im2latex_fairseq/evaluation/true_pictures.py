@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
+from im2latex_fairseq.images.renderer import GreyImage
 from im2latex_fairseq.metrics.metric import Array, Metric, corpus_score
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import metric as registered_metric
 from im2latex_fairseq.metrics.well_formedness import COMPILE_RATE
-
-GreyImage = npt.NDArray[np.uint8]
 
 _SUFFIX = "_true_picture"
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -134,8 +135,8 @@ def corpus_bleu(hypotheses: Iterable[Sequence[str]], references: Iterable[Sequen
 
 
 @dataclass(frozen=True)
-class MultiBleu:
-    """Corpus BLEU-4 by the convention of `multi-bleu.perl`; see the module.
+class TokenBleu:
+    """What every corpus BLEU over our tokens shares; how a score follows from the sums is for a subclass to say.
 
     Attributes:
         form: Which tokens it reads.
@@ -147,10 +148,23 @@ class MultiBleu:
     needs_images: bool = False
     statistic_names: tuple[str, ...] = STATISTIC_NAMES
 
+    stem: ClassVar[str]
+
     @property
     def name(self) -> str:
-        """`bleu_multi`, or `bleu_multi_given` of the tokens as given."""
-        return "bleu_multi" if self.form == "normal" else "bleu_multi_given"
+        """The stem; with `_given` at the end of the tokens as given."""
+        return self.stem if self.form == "normal" else f"{self.stem}_given"
+
+    def statistics(self, pair: FormulaPair) -> Array:
+        """Lengths, matches and totals (10,)."""
+        return as_row(bleu_statistics(*pair.tokens(self.form)))
+
+
+@dataclass(frozen=True)
+class MultiBleu(TokenBleu):
+    """Corpus BLEU-4 by the convention of `multi-bleu.perl`; see the module."""
+
+    stem = "bleu_multi"
 
     @property
     def title(self) -> str:
@@ -161,10 +175,6 @@ class MultiBleu:
     def signature(self) -> str:
         """See `Metric`."""
         return f"bleu|tokens:{self.form}|nrefs:1|case:mixed|eff:yes|smooth:none|order:4|{VERSION}"
-
-    def statistics(self, pair: FormulaPair) -> Array:
-        """Lengths, matches and totals (10,)."""
-        return as_row(bleu_statistics(*pair.tokens(self.form)))
 
     def score(self, sums: Array) -> Array:
         """BLEU in [0, 100]; 100 of no pairs."""

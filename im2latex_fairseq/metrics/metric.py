@@ -68,11 +68,21 @@ class Metric(Protocol):
         """Sums of statistics (..., K) to scores (...); finite for the sums of any pairs, and for zeros."""
 
 
-def statistics_matrix(metric: Metric, pairs: Sequence[FormulaPair]) -> Array:
-    """The statistics (N, K) of all pairs; (0, K) of none."""
+def statistics_matrix(
+    metric: Metric, pairs: Sequence[FormulaPair], progress: Callable[[int], object] | None = None
+) -> Array:
+    """The statistics (N, K) of all pairs; (0, K) of none.
+
+    Args:
+        metric: Whose.
+        pairs: Rendered, if it needs pictures.
+        progress: Is told how many more pairs are done.
+    """
     matrix = np.zeros((len(pairs), len(metric.statistic_names)))
     for row, pair in enumerate(pairs):
         matrix[row] = metric.statistics(pair)
+        if progress is not None:
+            progress(1)
     return matrix
 
 

@@ -16,8 +16,10 @@ from im2latex_fairseq.metrics.symbol_counts import SymbolCounts
 #: Which tokens of a formula a metric reads: those of the normal form, or those that were given.
 Form: TypeAlias = Literal["normal", "given"]
 
-#: What fairseq writes for tokens outside of the dictionary, in hypotheses and (so that none matches) in references.
-UNKNOWN_TOKENS = ("<unk>", "<<unk>>")
+#: What fairseq writes in references for tokens outside of the dictionary, so that no hypothesis matches them.
+UNKNOWN_OF_REFERENCES = "<<unk>>"
+#: The same in hypotheses, and in references.
+UNKNOWN_TOKENS = ("<unk>", UNKNOWN_OF_REFERENCES)
 #: Reason for which a formula with one of them has no normal form.
 UNKNOWN_TOKEN = "unknown_token"
 

@@ -18,9 +18,8 @@ import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 
 from im2latex_fairseq import __version__
-from im2latex_fairseq.metrics.bleu import MAX_ORDER, STATISTIC_NAMES, as_row, bleu_statistics
+from im2latex_fairseq.metrics.bleu import MAX_ORDER, STATISTIC_NAMES, TokenBleu
 from im2latex_fairseq.metrics.metric import Array
-from im2latex_fairseq.metrics.pair import Form, FormulaPair
 
 _SMOOTHING = "exp"
 #: As the library signs a corpus with one reference.
@@ -28,23 +27,10 @@ SACREBLEU_SIGNATURE = f"nrefs:1|case:mixed|eff:no|tok:none|smooth:{_SMOOTHING}|v
 
 
 @dataclass(frozen=True)
-class SacreBleu:
-    """sacrebleu's own corpus BLEU, in [0, 100]; see the module.
+class SacreBleu(TokenBleu):
+    """sacrebleu's own corpus BLEU, in [0, 100], of statistics that are those of the library; see the module."""
 
-    Attributes:
-        form: Which tokens it reads.
-    """
-
-    form: Form = "normal"
-    unit: str = "percent"
-    higher_is_better: bool = True
-    needs_images: bool = False
-    statistic_names: tuple[str, ...] = STATISTIC_NAMES
-
-    @property
-    def name(self) -> str:
-        """`bleu_sacre`, or `bleu_sacre_given` of the tokens as given: fairseq has a `sacrebleu` of its own."""
-        return "bleu_sacre" if self.form == "normal" else "bleu_sacre_given"
+    stem = "bleu_sacre"  # fairseq has a `sacrebleu` of its own
 
     @property
     def title(self) -> str:
@@ -55,10 +41,6 @@ class SacreBleu:
     def signature(self) -> str:
         """The library's, behind which tokens it was given."""
         return f"bleu|tokens:{self.form}|im2latex_fairseq:{__version__}|sacrebleu|{SACREBLEU_SIGNATURE}"
-
-    def statistics(self, pair: FormulaPair) -> Array:
-        """Lengths, matches and totals (10,), which are those of the library."""
-        return as_row(bleu_statistics(*pair.tokens(self.form)))
 
     def score(self, sums: Array) -> Array:
         """BLEU in [0, 100]; 0 of no pairs. One call of the library a score, some microseconds each."""

@@ -14,7 +14,7 @@ from im2latex_fairseq.evaluation.evaluation import Evaluation
 from im2latex_fairseq.evaluation.intervals import Resampling
 from im2latex_fairseq.evaluation.judging import NoProgress, ProgressMaker
 from im2latex_fairseq.images.ink_box import outer_ink_box
-from im2latex_fairseq.images.renderer import RenderError, tex_available
+from im2latex_fairseq.images.renderer import GreyImage, RenderError, tex_available
 from im2latex_fairseq.metrics.pair import FormulaPair
 from im2latex_fairseq.metrics.registry import HEADLINE_METRICS
 from im2latex_fairseq.metrics.rendering_pairs import render_pairs
@@ -30,7 +30,6 @@ from im2latex_fairseq.report.small_png import difference_png, grey_png
 from im2latex_fairseq.report.structure import STRUCTURES, structures_of
 from im2latex_fairseq.report.token_edits import count_confusions, token_edits
 
-GreyImage = npt.NDArray[np.uint8]
 Pictures = Mapping[str, GreyImage]
 
 # Shown at the top and as curves, besides those that the registry names, where they were computed.

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-GreyImage = npt.NDArray[np.uint8]
+from im2latex_fairseq.images.renderer import GreyImage
+
 _Bits = npt.NDArray[np.bool_]
 _Floats = npt.NDArray[np.float32]
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from im2latex_fairseq.images.ink_box import outer_ink_box
+from im2latex_fairseq.images.renderer import GreyImage
 from im2latex_fairseq.report.picture_difference import PictureDifference
 
-GreyImage = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 #: Ink in both, in the reference alone, in the hypothesis alone. Blue and vermilion of Okabe and Ito (2008), chosen to

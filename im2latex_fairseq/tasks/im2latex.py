@@ -24,6 +24,7 @@ from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
 from im2latex_fairseq.images.transforms import PreparationSettings, prepare, to_tensor
 from im2latex_fairseq.latex.formatter import format_tokens
+from im2latex_fairseq.metrics.pair import UNKNOWN_OF_REFERENCES
 from im2latex_fairseq.tasks.im2latex_config import Im2LatexConfig
 from im2latex_fairseq.tasks.task_state import dictionary_difference, load_target_dictionary, read_task_state
 from im2latex_fairseq.tasks.validation_metrics import (
@@ -35,9 +36,6 @@ from im2latex_fairseq.tasks.validation_metrics import (
 )
 
 logger = logging.getLogger(__name__)
-
-# As fairseq-generate writes it: a token that no hypothesis has.
-_UNKNOWN_OF_REFERENCES = "<<unk>>"
 
 
 @register_task("im2latex", dataclass=Im2LatexConfig)
@@ -321,7 +319,7 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         return [
             (
                 self.tokens_of(hypotheses[0]["tokens"]),
-                self.tokens_of(reference, unknown=_UNKNOWN_OF_REFERENCES),
+                self.tokens_of(reference, unknown=UNKNOWN_OF_REFERENCES),
             )
             for hypotheses, reference in zip(outputs, references, strict=True)
         ]

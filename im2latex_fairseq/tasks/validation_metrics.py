@@ -85,6 +85,8 @@ def metric_statistics(
     pairs: Iterable[tuple[Sequence[str], Sequence[str]]], chosen: Sequence[Metric]
 ) -> dict[str, float]:
     """The statistics of decoded (hypothesis, reference) token lists by metrics, by the keys of the log."""
+    if not chosen:  # reading pairs takes the normaliser
+        return {}
     read = [
         make_pair(str(number), " ".join(hypothesis), " ".join(reference))
         for number, (hypothesis, reference) in enumerate(pairs)
