@@ -1,0 +1,1 @@
+"""From encoder features to token ids: step by step, with beams or greedily. No fairseq."""

@@ -1,0 +1,25 @@
+"""What decoding returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class DecodedHypothesis:
+    """One reading of a picture, as ids.
+
+    Attributes:
+        ids: Of the dictionary, T of them, without the end.
+        score: Sum of the log-probabilities / (T + 1) ** length_penalty, the end counted, as fairseq's.
+        token_log_probabilities: T + 1 of them: one a token, then that of the end.
+        attention: Where each token and the end looked, (T + 1, S) float32, the mean over layers and heads;
+            zero on cells without ink. None unless asked for.
+    """
+
+    ids: tuple[int, ...]
+    score: float
+    token_log_probabilities: tuple[float, ...]
+    attention: torch.Tensor | None = None

@@ -1,0 +1,97 @@
+"""Rules that say which tokens may follow: the hook of grammar and repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+
+class TokenFilter(Protocol):
+    """Says at each step which tokens may follow.
+
+    A row is one beam of one picture, and has one state: an int that indexes what the filter keeps. States
+    are values, without identity: the search selects and repeats rows with plain indexing. A token that may
+    not follow gets log-probability minus infinity after the softmax, so that scores stay the model's own.
+    """
+
+    def begin(self, rows: int, max_len: int) -> np.ndarray:
+        """States of rows without tokens, (rows,) int64; what an earlier decoding left may be forgotten.
+
+        Args:
+            rows: Number of rows.
+            max_len: Longest output, in tokens without the end.
+        """
+        ...
+
+    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
+        """Tokens that may follow, (rows, V) bool, True = may; None if every token may.
+
+        Args:
+            states: (rows,) int64.
+            step: Tokens that each row has, 0 to max_len; at max_len only the end is chosen.
+            max_len: As in `begin`.
+        """
+        ...
+
+    def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """States after one more token, (rows,) int64; only called with tokens that were allowed.
+
+        Args:
+            states: (rows,) int64.
+            tokens: (rows,) int64 ids, never the end.
+        """
+        ...
+
+
+class CombinedFilter:
+    """What every one of several filters allows.
+
+    Args:
+        filters: At least one.
+    """
+
+    def __init__(self, filters: Sequence[TokenFilter]) -> None:
+        if not filters:
+            raise ValueError("a combined filter needs at least one filter")
+        self._filters = tuple(filters)
+        # A state is the place of a row of parts: one state of each filter.
+        self._parts = np.zeros((0, len(self._filters)), dtype=np.int64)
+        self._places: dict[tuple[int, ...], int] = {}
+
+    def begin(self, rows: int, max_len: int) -> np.ndarray:
+        """See `TokenFilter.begin`."""
+        self._places = {}
+        self._parts = np.zeros((0, len(self._filters)), dtype=np.int64)
+        return self._places_of(np.stack([f.begin(rows, max_len) for f in self._filters], axis=1))
+
+    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
+        """See `TokenFilter.allowed`."""
+        parts = self._parts[states]
+        together: torch.Tensor | None = None
+        for number, token_filter in enumerate(self._filters):
+            mask = token_filter.allowed(parts[:, number], step, max_len)
+            if mask is not None:
+                together = mask if together is None else together & mask
+        return together
+
+    def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """See `TokenFilter.advance`."""
+        parts = self._parts[states]
+        return self._places_of(
+            np.stack([f.advance(parts[:, n], tokens) for n, f in enumerate(self._filters)], axis=1)
+        )
+
+    def _places_of(self, parts: np.ndarray) -> np.ndarray:
+        added = []
+        places = np.empty(len(parts), dtype=np.int64)
+        for row, values in enumerate(map(tuple, parts.tolist())):
+            place = self._places.setdefault(values, len(self._places))
+            if place == len(self._parts) + len(added):
+                added.append(values)
+            places[row] = place
+        if added:
+            self._parts = np.concatenate([self._parts, np.array(added, dtype=np.int64)])
+        return places
