@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -14,6 +14,9 @@ from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.ink_box import find_ink_box, outer_ink_box
 from im2latex_fairseq.images.paper import IDENTITY, paper_lookup
 from im2latex_fairseq.images.preparation_settings import PreparationSettings, PreparationSettingsError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["ImageError", "PreparationSettings", "PreparationSettingsError", "prepare", "to_tensor"]
 
@@ -59,6 +62,8 @@ def prepare(
 
 def to_tensor(prepared: NDArray[np.uint8]) -> torch.Tensor:
     """Turn a prepared (H, W) uint8 picture into a (1, H, W) float32 tensor in [0, 1], 0 = blank paper."""
+    import torch  # here, so that pictures can be prepared where torch isn't installed
+
     ink = torch.from_numpy(np.subtract(255, prepared, dtype=np.uint8))
     return ink.to(torch.float32).div_(255.0).unsqueeze(0)  # H x W -> 1 x H x W
 
