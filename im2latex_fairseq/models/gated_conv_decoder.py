@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -25,19 +26,25 @@ class GatedConvDecoderLayer(nn.Module):
         kernel_width: Tokens that a convolution sees: its own and those before it.
         heads: Attention heads, dividing C.
         dropout: On both updates.
+        attends: False leaves the attention out, and its weights.
     """
 
-    def __init__(self, embed_dim: int, kernel_width: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self, embed_dim: int, kernel_width: int, heads: int, dropout: float, attends: bool = True
+    ) -> None:
         super().__init__()
+        self.attends = attends
         self.heads = heads
         self.kernel_width = kernel_width
         self.conv_norm = nn.LayerNorm(embed_dim)
         # A linear map of kernel_width neighbouring tokens is the convolution, in training and step by step.
         self.conv = nn.Linear(kernel_width * embed_dim, 2 * embed_dim)
+        self.dropout = nn.Dropout(dropout)
+        if not attends:
+            return
         self.attention_norm = nn.LayerNorm(embed_dim)
         self.query = nn.Linear(embed_dim, embed_dim)
         self.output = nn.Linear(embed_dim, embed_dim)
-        self.dropout = nn.Dropout(dropout)
         # Queries and keys of unit variance: attention is not flat at the start.
         nn.init.xavier_uniform_(self.query.weight)
         nn.init.zeros_(self.query.bias)
@@ -63,9 +70,10 @@ class GatedConvDecoderLayer(nn.Module):
             need_attention: Return the attention weights too.
 
         Returns:
-            (B, T, C); the history for the next tokens; attention (B, T, S), the mean of the heads, or None.
+            (B, T, C); the history for the next tokens; attention (B, T, S), the mean of the heads, or None
+            where nobody asked or the layer has none.
         """
-        batch, length, channels = x.shape
+        length = x.shape[1]
         window = self.conv_norm(x)
         if history is None:
             window = F.pad(window, (0, 0, self.kernel_width - 1, 0))
@@ -75,7 +83,20 @@ class GatedConvDecoderLayer(nn.Module):
         # B x (T + k - 1) x C -> B x T x (k * C): the tokens under each kernel side by side
         stacked = torch.cat([window[:, k : k + length] for k in range(self.kernel_width)], dim=2)
         x = x + self.dropout(F.glu(self.conv(stacked), dim=2))
+        if not self.attends:
+            return x, new_history, None
+        attended, weights = self._attend(x, keys, values, bias)
+        return (
+            x + self.dropout(self.output(attended.to(x.dtype))),
+            new_history,
+            weights.mean(dim=1) if need_attention else None,
+        )
 
+    def _attend(
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the tokens (B, T, C) see of the picture, (B, T, C), and their attention (B, heads, T, S)."""
+        batch, length, channels = x.shape
         # B x T x C -> (B * heads) x T x C/heads. Written out: on CPUs torch's fused attention takes 1.7
         # times as long, forward and backward.
         query = self.query(self.attention_norm(x)).view(batch, length, self.heads, -1).transpose(1, 2)
@@ -88,11 +109,7 @@ class GatedConvDecoderLayer(nn.Module):
         attended = (
             attended.view(batch, self.heads, length, -1).transpose(1, 2).reshape(batch, length, channels)
         )
-        return (
-            x + self.dropout(self.output(attended.to(x.dtype))),
-            new_history,
-            weights.mean(dim=1) if need_attention else None,
-        )
+        return attended, weights
 
 
 class GatedConvDecoder(FairseqIncrementalDecoder):
@@ -112,6 +129,10 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
         heads: Attention heads, dividing C.
         dropout: On embeddings and updates.
         max_positions: Longest target, in tokens.
+        attention_layers: Numbers, from 0, of the layers that attend to the picture; None: all of them.
+
+    Raises:
+        ValueError: The heads don't divide C, or no layer or one that there isn't is to attend.
     """
 
     def __init__(
@@ -123,10 +144,16 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
         heads: int = 4,
         dropout: float = 0.1,
         max_positions: int = 512,
+        attention_layers: Collection[int] | None = None,
     ) -> None:
         super().__init__(dictionary)
         if embed_dim % heads:
             raise ValueError(f"decoder_embed_dim {embed_dim} must be divisible by decoder_heads {heads}")
+        attending = set(range(layers) if attention_layers is None else attention_layers)
+        if not attending or not attending <= set(range(layers)):
+            raise ValueError(
+                f"decoder_attention_layers {sorted(attending)}: name at least one of the layers 0 to {layers - 1}"
+            )
         self.embed_dim = embed_dim
         self.heads = heads
         self.kernel_width = kernel_width
@@ -135,7 +162,8 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
         self.embed_tokens = nn.Embedding(len(dictionary), embed_dim, dictionary.pad())
         self.embed_positions = nn.Embedding(max_positions, embed_dim)
         self.layers = nn.ModuleList(
-            GatedConvDecoderLayer(embed_dim, kernel_width, heads, dropout) for _ in range(layers)
+            GatedConvDecoderLayer(embed_dim, kernel_width, heads, dropout, number in attending)
+            for number in range(layers)
         )
         self.output_norm = nn.LayerNorm(embed_dim)
         self.output_bias = nn.Parameter(torch.zeros(len(dictionary)))
@@ -165,7 +193,7 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
 
         Returns:
             Logits (B, T, V), or (B, 1, V) with incremental state; attention (B, T, S), the mean over
-            heads and layers, in evaluation where `need_attention` is set, else None.
+            heads and attending layers, in evaluation where `need_attention` is set, else None.
         """
         if encoder_out is None:
             raise ValueError("GatedConvDecoder needs the encoder's output")
@@ -187,12 +215,14 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
         x = self.dropout(x + self.embed_positions.weight[position : position + length])
 
         need_attention = self.need_attention and not self.training
-        new_histories, all_weights = [], []
+        new_histories: list[torch.Tensor] = []
+        all_weights: list[torch.Tensor] = []
         for number, layer in enumerate(self.layers):
             history = None if histories is None else histories[:, number]
             x, new_history, weights = layer(x, history, keys, values, bias, need_attention)
             new_histories.append(new_history)
-            all_weights.append(weights)
+            if weights is not None:
+                all_weights.append(weights)
         if incremental_state is not None:
             # B x layers x (k - 1) x C: one tensor, so that beam search reorders once
             utils.set_incremental_state(self, incremental_state, "histories", torch.stack(new_histories, 1))

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: fairseq makes flags from the types of a config's fields.
 # ruff: noqa: UP045  (and it knows `Optional[int]`, not `int | None`)
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from fairseq.models import register_model
@@ -20,6 +20,12 @@ class Im2LatexGConvConfig(Im2LatexModelConfig):
     decoder_layer_count: Optional[int] = preset_field(7, "layers of the decoder")
     decoder_kernel_width: Optional[int] = preset_field(3, "tokens under each convolution of the decoder")
     decoder_heads: Optional[int] = preset_field(4, "attention heads of each layer of the decoder")
+    decoder_attention_layers: str = field(
+        default="all",
+        metadata={
+            "help": "layers of the decoder that attend to the picture: all, or their numbers, e.g. 0,3,6"
+        },
+    )
 
 
 @register_model("im2latex_gconv", dataclass=Im2LatexGConvConfig)
@@ -40,4 +46,21 @@ class Im2LatexGConvModel(Im2LatexModel):
             heads=config.decoder_heads,
             dropout=config.dropout,
             max_positions=config.max_target_positions,
+            attention_layers=parse_attention_layers(config.decoder_attention_layers),
         )
+
+
+def parse_attention_layers(text: str) -> frozenset[int] | None:
+    """Parse "all" (None) or numbers of layers such as "0,3,6".
+
+    Raises:
+        ValueError: Anything else; the message names the text.
+    """
+    if text.strip() == "all":
+        return None
+    try:
+        return frozenset(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"--decoder-attention-layers {text!r}: expected all, or numbers of layers such as 0,3,6"
+        ) from error

@@ -74,6 +74,47 @@ def test_kernels_of_any_width_decode_step_by_step(kernel_width: int) -> None:
         torch.testing.assert_close(step[:, 0], at_once[:, length - 1], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("attending", [{0}, {1}, {0, 2}])
+def test_some_layers_attend(attending: set[int]) -> None:
+    """The others have no weights for it; the picture is seen all the same, and step by step is as at once."""
+    decoder = make_decoder(layers=3, attention_layers=attending)
+    names = set(decoder.state_dict())
+    for number in range(3):
+        for part in ("attention_norm", "query", "output"):
+            assert (f"layers.{number}.{part}.weight" in names) is (number in attending)
+    decoder.make_generation_fast_(need_attn=True)
+    tokens = torch.randint(4, 24, (2, 5))
+    at_once, attention = decoder(tokens, encoder_out=make_encoder_out(padded=True))
+    torch.testing.assert_close(attention.sum(dim=2), torch.ones(2, 5))
+    state: dict[str, Any] = {}
+    for length in range(1, 6):
+        step, step_attention = decoder(
+            tokens[:, :length], encoder_out=make_encoder_out(padded=True), incremental_state=state
+        )
+        torch.testing.assert_close(step[:, 0], at_once[:, length - 1], rtol=0, atol=1e-5)
+        torch.testing.assert_close(step_attention[:, 0], attention[:, length - 1], rtol=0, atol=1e-5)
+    other = make_encoder_out(padded=True)
+    other["encoder_out"] = tuple(-rows for rows in other["encoder_out"])
+    assert (decoder(tokens, encoder_out=other)[0] - at_once).abs().max() > 1e-3
+
+
+def test_all_layers_attend_unless_told_otherwise() -> None:
+    """Named one by one or not at all: the same first weights and the same result."""
+    tokens = torch.randint(4, 24, (2, 5))
+    default, named = make_decoder(), make_decoder(attention_layers=[0, 1])
+    assert list(default.state_dict()) == list(named.state_dict())
+    for first, second in zip(default.parameters(), named.parameters(), strict=True):
+        assert torch.equal(first, second)
+    encoder_out = make_encoder_out()
+    assert torch.equal(default(tokens, encoder_out=encoder_out)[0], named(tokens, encoder_out=encoder_out)[0])
+
+
+@pytest.mark.parametrize("attending", [[], [2], [-1, 0]])
+def test_attention_needs_a_layer_that_there_is(attending: list[int]) -> None:
+    with pytest.raises(ValueError, match="name at least one of the layers 0 to 1"):
+        make_decoder(attention_layers=attending)
+
+
 def test_more_tokens_than_positions_are_refused() -> None:
     with pytest.raises(ValueError, match=r"13 target tokens, but the model has 12 positions.*--max-len-b"):
         make_decoder()(torch.randint(4, 24, (2, 13)), encoder_out=make_encoder_out())

@@ -104,6 +104,9 @@ class GatedGridEncoder(ImageEncoder):
         grid_blocks: The gated blocks, as 'HEIGHTxWIDTH' or 'HEIGHTxWIDTHdDILATION', comma separated.
         grid_positions: Add 2-D positions before the gated blocks (the base class adds them again after).
         horizontal_stride: Pixels a cell horizontally, 8 or 4.
+        vertical_stride: Pixels a cell vertically, 8 or 4.
+        output_positions: Add 2-D positions to the features; without these and `grid_positions` the decoder
+            knows where a cell lies only by what the edges of the picture do to the convolutions.
     """
 
     def __init__(
@@ -117,16 +120,23 @@ class GatedGridEncoder(ImageEncoder):
         grid_blocks: str = "1x5,3x3,1x5d3",
         grid_positions: bool = True,
         horizontal_stride: int = 8,
+        vertical_stride: int = 8,
+        output_positions: bool = True,
     ) -> None:
-        if horizontal_stride not in (4, 8):
-            raise ValueError(f"gated_grid: horizontal_stride must be 4 or 8, got {horizontal_stride}")
-        super().__init__(embed_dim, grid_channels, (8, horizontal_stride), dropout, decoder_contract)
+        for name, stride in (("horizontal", horizontal_stride), ("vertical", vertical_stride)):
+            if stride not in (4, 8):
+                raise ValueError(f"gated_grid: {name}_stride must be 4 or 8, got {stride}")
+        stride_px = (vertical_stride, horizontal_stride)
+        super().__init__(
+            embed_dim, grid_channels, stride_px, dropout, decoder_contract, positions=output_positions
+        )
         middle = 2 * stem_channels
         self.stem = nn.Conv2d(4, stem_channels, 3, padding=1)
         self.down1 = nn.Conv2d(stem_channels, middle, 3, stride=2, padding=1)
         self.trunk1 = nn.ModuleList(PreNormResidual(middle) for _ in range(trunk_blocks))
         self.norm1 = ChannelNorm(middle)
-        self.down2 = nn.Conv2d(middle, grid_channels, 3, stride=(2, horizontal_stride // 4), padding=1)
+        last_stride = (vertical_stride // 4, horizontal_stride // 4)
+        self.down2 = nn.Conv2d(middle, grid_channels, 3, stride=last_stride, padding=1)
         self.trunk2 = nn.ModuleList(PreNormResidual(grid_channels) for _ in range(trunk_blocks))
         self.grid_positions = PositionalEncoding2d(grid_channels) if grid_positions else None
         self.grid_blocks = nn.ModuleList(
@@ -139,7 +149,7 @@ class GatedGridEncoder(ImageEncoder):
             nn.init.zeros_(block.conv2.weight)  # each residual block begins as the identity
 
     def extract_features(self, images: torch.Tensor, mask: PaddingMask) -> torch.Tensor:
-        """(B, 1, H, W) -> (B, grid_channels, H / 8, W / horizontal_stride)."""
+        """(B, 1, H, W) -> (B, grid_channels, H / vertical_stride, W / horizontal_stride)."""
         # Folding 2x2 pixels into channels halves the most expensive resolution at once.
         grid = F.pixel_unshuffle(images, 2)
         if images.device.type == "cpu":
