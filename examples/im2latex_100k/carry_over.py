@@ -2,7 +2,8 @@
 
 python -m examples.im2latex_100k.carry_over --checkpoint runs/a/checkpoint_last.pt --data data-bin/wide \\
     --out runs/b/carried_over.pt
-bash examples/im2latex_100k/train.sh data-bin/wide runs/b im2latex_gconv_base --finetune-from-model runs/b/carried_over.pt
+bash examples/im2latex_100k/train.sh data-bin/wide runs/b im2latex_gconv_base \\
+    --finetune-from-model runs/b/carried_over.pt
 
 Rows of the embedding and of the output layer move with their tokens. A token that the checkpoint doesn't know
 begins as the mean of those it knows. fairseq then begins with a fresh optimizer and learning-rate schedule.
@@ -58,6 +59,7 @@ def carry_over(
 
 
 def main() -> None:
+    """Carry a checkpoint over, as the command line says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
