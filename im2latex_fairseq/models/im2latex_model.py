@@ -9,11 +9,15 @@ from typing import Any, ClassVar, Optional
 
 import torch
 from fairseq.dataclass import FairseqDataclass
-from fairseq.models import FairseqEncoderDecoderModel
+from fairseq.models import BaseFairseqModel, FairseqEncoderDecoderModel
 from omegaconf import II
 
 from im2latex_fairseq.models.hub_interface import Im2LatexHubInterface, load_hub_interface
 from im2latex_fairseq.models.image_encoders import ImageEncoder, build_image_encoder
+
+# fairseq writes an argparse.Namespace into its checkpoints, which torch >= 2.6 refuses to load in its
+# safe mode. The class holds plain values only, so that naming it keeps the safe loader on.
+torch.serialization.add_safe_globals([argparse.Namespace])
 
 
 def preset_field(default: Any, help: str) -> Any:
@@ -54,6 +58,12 @@ class Im2LatexModel(FairseqEncoderDecoderModel):  # type: ignore[misc]
 
     config_class: ClassVar[type[Im2LatexModelConfig]] = Im2LatexModelConfig
     decoder_contract: ClassVar[str] = "plain"
+
+    def __init__(self, encoder: ImageEncoder, decoder: torch.nn.Module) -> None:
+        # Not FairseqEncoderDecoderModel's: it insists on a FairseqEncoder, and ours do without fairseq.
+        BaseFairseqModel.__init__(self)
+        self.encoder = encoder
+        self.decoder = decoder
 
     @classmethod
     def build_model(cls, cfg: Any, task: Any) -> "Im2LatexModel":

@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from fairseq.models import FairseqEncoder
-from fairseq.modules import GradMultiply
 from torch import nn
 
 from im2latex_fairseq.models.positional_encoding import PositionalEncoding2d
@@ -59,7 +57,20 @@ class PaddingMask:
         return grid * self.cells(*grid.shape[-2:])[:, None].to(grid.dtype)
 
 
-class ImageEncoder(FairseqEncoder):
+class _ScaledGradient(torch.autograd.Function):
+    """The identity, with the gradient multiplied by a factor: what fairseq calls GradMultiply."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradients[0] * ctx.factor, None
+
+
+class ImageEncoder(nn.Module):
     """Base class of image encoders: a subclass maps pictures to a feature grid, this class does the rest.
 
     A subclass calls `super().__init__(...)` with the number of channels of its grid and implements
@@ -82,6 +93,9 @@ class ImageEncoder(FairseqEncoder):
 
     Contract "plain" is for decoders that scale their own logits: keys and values are projections of
     normalised features, without any of these factors.
+
+    No subclass of fairseq's FairseqEncoder, so that pictures can be read without importing fairseq; what
+    fairseq calls on an encoder is here.
 
     Args:
         embed_dim: C, the decoder's embedding dimension.
@@ -108,7 +122,7 @@ class ImageEncoder(FairseqEncoder):
         positions: bool = True,
         ink_only: bool = True,
     ) -> None:
-        super().__init__(dictionary=None)
+        super().__init__()
         if decoder_contract not in DECODER_CONTRACTS:
             raise ValueError(
                 f"decoder_contract must be one of {', '.join(DECODER_CONTRACTS)}, got {decoder_contract!r}"
@@ -178,6 +192,10 @@ class ImageEncoder(FairseqEncoder):
             "grid_size": (grid_height, grid_width),
         }
 
+    def forward_torchscript(self, net_input: dict[str, Any]) -> dict[str, Any]:
+        """Encode the `net_input` of a batch, the tokens of the target left out: fairseq's generator calls this."""
+        return self(**{key: value for key, value in net_input.items() if key != "prev_output_tokens"})
+
     def _pad_to_cells(
         self, images: torch.Tensor, src_lengths: torch.Tensor | None
     ) -> tuple[torch.Tensor, PaddingMask]:
@@ -225,9 +243,9 @@ class ImageEncoder(FairseqEncoder):
                 scale = count.to(values.dtype).rsqrt()
             values = (values - mean) * scale
             keys, values = keys.to(rows.dtype), values.to(rows.dtype)  # bfloat16 in a model of that type
-            if self.num_attention_layers:
+            if self.num_attention_layers and torch.is_grad_enabled():
                 factor = 1.0 / (2.0 * self.num_attention_layers)
-                keys, values = GradMultiply.apply(keys, factor), GradMultiply.apply(values, factor)
+                keys, values = _ScaledGradient.apply(keys, factor), _ScaledGradient.apply(values, factor)
         if padding is not None:
             keys = keys.masked_fill(padding[:, :, None], 0)
             values = values.masked_fill(padding[:, :, None], 0)
