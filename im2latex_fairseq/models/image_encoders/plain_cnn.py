@@ -11,7 +11,7 @@ from im2latex_fairseq.models.image_encoders.masked_norm import MaskedBatchNorm2d
 from im2latex_fairseq.models.image_encoders.registry import register_image_encoder
 
 # (output channels, batch norm, pooling after it as (vertical, horizontal)), from the first to the last layer
-_LAYERS = (
+LAYERS = (
     (64, False, (2, 2)),
     (128, False, (2, 2)),
     (256, True, (1, 1)),
@@ -44,12 +44,12 @@ class PlainCnnEncoder(ImageEncoder):
         width_multiplier: float = 1.0,
     ) -> None:
         # 2-D positions need a multiple of four, channels_last kernels like eight.
-        channels = [max(8, int(c * width_multiplier) // 8 * 8) for c, _, _ in _LAYERS]
+        channels = [max(8, int(c * width_multiplier) // 8 * 8) for c, _, _ in LAYERS]
         super().__init__(embed_dim, channels[-1], (8, 8), dropout, decoder_contract)
         self.convolutions = nn.ModuleList()
         self.norms = nn.ModuleList()
         in_channels = 1
-        for out_channels, (_, has_norm, _) in zip(channels, _LAYERS, strict=True):
+        for out_channels, (_, has_norm, _) in zip(channels, LAYERS, strict=True):
             convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not has_norm)
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # He et al. 2015
             self.convolutions.append(convolution)
@@ -60,7 +60,7 @@ class PlainCnnEncoder(ImageEncoder):
         """(B, 1, H, W) -> (B, 512, H / 8, W / 8) at width_multiplier 1."""
         grid = images
         for convolution, norm, (_, has_norm, pooling) in zip(
-            self.convolutions, self.norms, _LAYERS, strict=True
+            self.convolutions, self.norms, LAYERS, strict=True
         ):
             grid = convolution(grid)
             grid = F.relu(norm(grid, mask) if has_norm else grid)
