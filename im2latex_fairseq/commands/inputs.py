@@ -1,4 +1,7 @@
-"""Options by which commands take references, hypotheses and pictures, and what they read from them."""
+"""Options by which commands take references, hypotheses and pictures, and what they read from them.
+
+What evaluates is imported where it is used: importing a command stays light.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,20 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from im2latex_fairseq.commands.command import CommandError
-from im2latex_fairseq.evaluation.alignment import AlignedTexts, align
-from im2latex_fairseq.evaluation.evaluation import Evaluation
-from im2latex_fairseq.evaluation.formula_list import AUTO, FORMS, FormulaList, read_formulas
-from im2latex_fairseq.evaluation.intervals import Resampling
-from im2latex_fairseq.evaluation.judging import judge, metrics_called
-from im2latex_fairseq.evaluation.picture_source import open_pictures
-from im2latex_fairseq.preparation.progress import Progress
+from im2latex_fairseq.evaluation.forms import AUTO, FORMS
 from im2latex_fairseq.preparation.workers import default_processes
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from im2latex_fairseq.evaluation.alignment import AlignedTexts
+    from im2latex_fairseq.evaluation.evaluation import Evaluation
+    from im2latex_fairseq.evaluation.formula_list import FormulaList
+    from im2latex_fairseq.evaluation.intervals import Resampling
 
 FORMS_READ = """
 what is read:
@@ -105,6 +109,10 @@ def read_inputs(arguments: argparse.Namespace, hypotheses: Sequence[Path] | None
         CommandError: References or hypotheses aren't given.
         EvaluationInputError: They can't be read or don't fit.
     """
+    from im2latex_fairseq.evaluation.alignment import align
+    from im2latex_fairseq.evaluation.formula_list import read_formulas
+    from im2latex_fairseq.evaluation.picture_source import open_pictures
+
     paths = arguments.hypotheses if hypotheses is None else hypotheses
     if not paths:
         raise CommandError("no hypotheses; give what the system said by --hypotheses FILE")
@@ -118,6 +126,9 @@ def read_inputs(arguments: argparse.Namespace, hypotheses: Sequence[Path] | None
 
 def evaluation_of(arguments: argparse.Namespace, inputs: Inputs) -> Evaluation:
     """Evaluate as the options of `add_evaluation_options` say, with progress bars."""
+    from im2latex_fairseq.evaluation.judging import judge, metrics_called
+    from im2latex_fairseq.preparation.progress import Progress
+
     return judge(
         inputs.aligned,
         metrics_called(arguments.metrics),
@@ -133,10 +144,14 @@ def resampling_of(arguments: argparse.Namespace) -> Resampling:
     Raises:
         ValueError: Confidence or resamples are out of range.
     """
+    from im2latex_fairseq.evaluation.intervals import Resampling
+
     return Resampling(arguments.confidence, arguments.resamples, arguments.seed)
 
 
 def _references(arguments: argparse.Namespace, hypotheses: FormulaList) -> FormulaList:
+    from im2latex_fairseq.evaluation.formula_list import read_formulas
+
     if arguments.references:
         return read_formulas(arguments.references, "reference", arguments.references_form)
     if hypotheses.form != "log":

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from im2latex_fairseq.commands.command import Command, CommandError
 from im2latex_fairseq.commands.inputs import (
@@ -18,12 +16,13 @@ from im2latex_fairseq.commands.inputs import (
     read_inputs,
     resampling_of,
 )
-from im2latex_fairseq.evaluation.evaluation import Evaluation
-from im2latex_fairseq.evaluation.picture_source import open_pictures
-from im2latex_fairseq.evaluation.saved_evaluation import read_evaluation
-from im2latex_fairseq.preparation.progress import Progress
-from im2latex_fairseq.report.building import build_report
 from im2latex_fairseq.report.settings import ReportSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from im2latex_fairseq.evaluation.evaluation import Evaluation
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +71,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the page, print what is on it."""
+    from im2latex_fairseq.evaluation.saved_evaluation import read_evaluation
+    from im2latex_fairseq.preparation.progress import Progress
+    from im2latex_fairseq.report.building import build_report
+
     resampling = resampling_of(arguments)
     settings = ReportSettings(
         title=arguments.title,
@@ -108,6 +111,8 @@ def _pictures_of_saved(
     path: Path | None, evaluation: Evaluation
 ) -> Mapping[str, npt.NDArray[np.uint8]] | None:
     """The pictures of a saved evaluation, which doesn't tell the rows of the split."""
+    from im2latex_fairseq.evaluation.picture_source import open_pictures
+
     if path is None:
         return None
     ids = [pair.id for pair in evaluation.pairs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from im2latex_fairseq.commands.command import Command, CommandError
 from im2latex_fairseq.commands.inputs import (
@@ -15,11 +16,9 @@ from im2latex_fairseq.commands.inputs import (
     read_inputs,
     resampling_of,
 )
-from im2latex_fairseq.evaluation.comparison import compare
-from im2latex_fairseq.evaluation.evaluation import Evaluation, merge
-from im2latex_fairseq.evaluation.json_form import comparison_json, scores_json
-from im2latex_fairseq.evaluation.saved_evaluation import is_evaluation_file, read_evaluation, write_evaluation
-from im2latex_fairseq.evaluation.table import comparison_table, scores_table
+
+if TYPE_CHECKING:
+    from im2latex_fairseq.evaluation.evaluation import Evaluation
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +51,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, merge or compare, and print."""
+    from im2latex_fairseq.evaluation.comparison import compare
+    from im2latex_fairseq.evaluation.evaluation import merge
+    from im2latex_fairseq.evaluation.json_form import comparison_json, scores_json
+    from im2latex_fairseq.evaluation.saved_evaluation import read_evaluation, write_evaluation
+    from im2latex_fairseq.evaluation.table import comparison_table, scores_table
+
     resampling = resampling_of(arguments)
     if arguments.compare:
         if arguments.merge or arguments.hypotheses or arguments.save:
@@ -83,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _system(arguments: argparse.Namespace, path: Path) -> Evaluation:
     """One side of a comparison: an evaluation of --save, or hypotheses to be evaluated."""
+    from im2latex_fairseq.evaluation.saved_evaluation import is_evaluation_file, read_evaluation
+
     if is_evaluation_file(path):
         return read_evaluation(path)
     return evaluation_of(arguments, read_inputs(arguments, [path]))

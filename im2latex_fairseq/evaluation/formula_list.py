@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Literal
 
 from im2latex_fairseq.evaluation.errors import EvaluationInputError
+from im2latex_fairseq.evaluation.forms import AUTO, FORMS
 from im2latex_fairseq.evaluation.generation_log import is_sample_line, read_generation_log
 from im2latex_fairseq.evaluation.text_file import TextFile, read_text_file
 from im2latex_fairseq.metrics.pair import UNKNOWN_OF_REFERENCES
 
 Role = Literal["reference", "hypothesis"]
 Naming = Literal["id", "row", "line"]
-
-AUTO = "auto"
 
 # Names of columns and of JSON keys, in the order in which they are looked for, in lower case.
 _ID_NAMES = ("id", "img_id", "image_id", "image", "img", "name", "file_name", "filename", "path")
@@ -102,7 +101,7 @@ def read_formulas(paths: Sequence[str | Path], role: Role, form: str = AUTO) -> 
     parts = []
     for path in paths:
         file = read_text_file(path)
-        parts.append(FORMS[guess_form(file) if form == AUTO else form](file, role))
+        parts.append(_READERS[guess_form(file) if form == AUTO else form](file, role))
     return parts[0] if len(parts) == 1 else _join(parts)
 
 
@@ -250,8 +249,8 @@ def _read_log(file: TextFile, role: Role) -> FormulaList:
     )
 
 
-#: How a file is read, by the name of its form.
-FORMS: Mapping[str, Callable[[TextFile, Role], FormulaList]] = {
+#: How a file is read, by the name of its form: one for each of `FORMS`.
+_READERS: Mapping[str, Callable[[TextFile, Role], FormulaList]] = {
     "lines": _read_lines,
     "tsv": _read_tsv,
     "json": _read_json,
