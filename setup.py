@@ -24,6 +24,7 @@ FAIRSEQ = [
 ]
 
 MATHTEXT = ["matplotlib>=3.8,<4"]
+PDF = ["pypdfium2>=4.30,<6"]
 TENSORBOARD = ["tensorboard>=2.14,<3"]
 TEST = ["pytest>=8,<10", "pytest-xdist>=3.5,<4", "hypothesis>=6.100,<7", "setuptools>=70.1", "packaging>=23"]
 LINT = ["ruff>=0.9,<1", "mypy>=1.13,<3"]
@@ -74,15 +75,17 @@ setup(
         "rapidfuzz>=3.6,<4",
         "scipy>=1.11,<2",
         "tqdm>=4.66,<5",
+        "shtab>=1.13,<2",
         'tomli>=2,<3; python_version < "3.11"',
     ],
     extras_require={
         "mathtext": MATHTEXT,
+        "pdf": PDF,
         "tensorboard": TENSORBOARD,
         "test": TEST,
         "lint": LINT,
         "dev": DEV,
-        "all": [*MATHTEXT, *TENSORBOARD],
+        "all": [*MATHTEXT, *PDF, *TENSORBOARD],
     },
     classifiers=[
         "Intended Audience :: Science/Research",

@@ -91,10 +91,14 @@ ARROWS: dict[str, set[str]] = {
     f"{PACKAGE}.commands": {
         f"{PACKAGE}.__version__",
         f"{PACKAGE}.evaluation",
+        f"{PACKAGE}.images.errors",
         f"{PACKAGE}.preparation.progress",
         f"{PACKAGE}.preparation.workers",
+        f"{PACKAGE}.recognition",
         f"{PACKAGE}.report",
         "numpy",
+        "shtab",
+        "tqdm",
     },
     f"{PACKAGE}.scoring": {
         f"{PACKAGE}.evaluation",

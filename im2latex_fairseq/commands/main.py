@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from im2latex_fairseq import __version__
 from im2latex_fairseq.commands.command import Command
+from im2latex_fairseq.commands.completion import COMPLETION
+from im2latex_fairseq.commands.predict import PREDICT
 from im2latex_fairseq.commands.report import REPORT
 from im2latex_fairseq.commands.score import SCORE
 
-COMMANDS: tuple[Command, ...] = (SCORE, REPORT)
+COMMANDS: tuple[Command, ...] = (PREDICT, SCORE, REPORT, COMPLETION)
 
 _FAILED = 2
 _INTERRUPTED = 130
@@ -31,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="im2latex",
-        description="Judge systems that read pictures of formulas as LaTeX.",
+        description="Read pictures of formulas as LaTeX; judge systems that do.",
         epilog="im2latex COMMAND --help tells the options of a command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"im2latex-fairseq {__version__}")
@@ -57,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments; those of the process if None.
 
     Returns:
-        The exit status: 0, 2 for what the user can mend (said in one line on stderr), 130 if interrupted.
+        The exit status: 0, 1 where a command says so, 2 for what the user can mend (said in one line on stderr),
+        130 if interrupted.
     """
     parser = build_parser()
     arguments = parser.parse_args(argv)
@@ -68,16 +71,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`head`, say) has seen enough; without this, Python complains again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (`head`, say) has seen enough.
+        _drop_output()
         return 0
     except (ValueError, OSError, RuntimeError) as error:
+        if isinstance(error, OSError):
+            _drop_output()  # it may be standard output that can't be written
         print(f"im2latex {arguments.command}: error: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
         print(f"im2latex {arguments.command}: interrupted", file=sys.stderr)
         return _INTERRUPTED
     return status
+
+
+def _drop_output() -> None:
+    """Drop what standard output still holds and can't take; without this, Python complains again at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
