@@ -88,6 +88,23 @@ ARROWS: dict[str, set[str]] = {
         "numpy",
         "rapidfuzz",
     },
+    f"{PACKAGE}.onnx_runtime": {  # and so neither torch nor fairseq: tests/onnx_runtime block them
+        f"{PACKAGE}.data.atomic_file",
+        f"{PACKAGE}.decoding",
+        f"{PACKAGE}.images",
+        f"{PACKAGE}.recognition",
+        "numpy",
+        "onnxruntime",
+    },
+    f"{PACKAGE}.onnx_export": {
+        f"{PACKAGE}.__version__",
+        f"{PACKAGE}.models.image_encoders",
+        f"{PACKAGE}.onnx_runtime",
+        f"{PACKAGE}.recognition",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+    },
     f"{PACKAGE}.commands": {
         f"{PACKAGE}.__version__",
         f"{PACKAGE}.evaluation",

@@ -1,0 +1,1 @@
+"""Reads pictures with an exported model: numpy, onnxruntime and Pillow, neither torch nor fairseq."""
