@@ -1,0 +1,197 @@
+"""fairseq's `FConvDecoder`, one step at a time, its weight norm folded in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from im2latex_fairseq.decoding.affine import Affine, layer_count, unnormed
+from im2latex_fairseq.decoding.causal_window import CausalWindow
+from im2latex_fairseq.decoding.picture_attention import PictureAttention
+from im2latex_fairseq.decoding.picture_memory import PictureMemory
+from im2latex_fairseq.decoding.stepper import DTYPES, check_finite
+
+_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two (Gehring et al. 2017)
+
+
+class _Layer(NamedTuple):
+    conv: Affine  # (2 * out, k * in)
+    query: Affine | None  # None, as the one below, in a layer that doesn't attend
+    output: Affine | None
+    projection: Affine | None  # of a residual that has another width
+    residual: int  # layers back; 0: none
+
+
+class FConvState:
+    """The convolutions' windows of each row, and the pictures.
+
+    Args:
+        layers: The weights, in the type that the state computes in.
+        input_projection: Likewise.
+        windows: One a layer.
+        pictures: Their keys and values, in that type.
+        record: Keep where each step looks.
+    """
+
+    def __init__(
+        self,
+        layers: list[_Layer],
+        input_projection: Affine,
+        windows: list[CausalWindow],
+        pictures: PictureAttention,
+        record: bool,
+    ) -> None:
+        self.layers = layers
+        self.input_projection = input_projection
+        self.windows = windows
+        self.pictures = pictures
+        self.record = record
+        self.position = 0
+        self.attention: torch.Tensor | None = None
+
+    def keep(self, slots: np.ndarray) -> None:
+        """See `PictureAttention.keep`."""
+        self.pictures.keep(slots)
+
+
+class FConvStepper:
+    """The arithmetic of `fairseq.models.fconv.FConvDecoder`, for one token of each row.
+
+    The factors that it applies at each step to what doesn't change are applied once: sqrt(0.5) to the keys,
+    sqrt(S), S the cells that a picture has to read, to the values.
+
+    Args:
+        embeddings: (V, C).
+        positions: (T, C), that of the first token first.
+        input_projection: fc1.
+        layers: In their order.
+        bottleneck: fc2.
+        output: fc3.
+    """
+
+    def __init__(
+        self,
+        embeddings: torch.Tensor,
+        positions: torch.Tensor,
+        input_projection: Affine,
+        layers: list[_Layer],
+        bottleneck: Affine,
+        output: Affine,
+    ) -> None:
+        self.vocabulary_size = len(embeddings)
+        self.max_positions = len(positions)
+        self._embeddings = embeddings
+        self._positions = positions
+        self._prepared = {"float32": (layers, input_projection)}
+        self._bottleneck = bottleneck
+        self._output = output
+
+    @classmethod
+    def from_weights(
+        cls, weights: Mapping[str, torch.Tensor], pad: int, residuals: Sequence[int] | None = None
+    ) -> FConvStepper:
+        """Of the decoder's state dict.
+
+        Args:
+            weights: By their names in `FConvDecoder`, with weight norm or without.
+            pad: The dictionary's padding index: positions are counted from it on.
+            residuals: How many layers back each layer's residual lies, 0 for none; None: 1 for all.
+
+        Raises:
+            KeyError: A weight is missing: one with adaptive softmax, say.
+            ValueError: The weights aren't finite.
+        """
+        weights = {name: tensor.detach().float() for name, tensor in weights.items()}
+        for name, tensor in weights.items():
+            check_finite(name, tensor)
+        count = layer_count(weights, "convolutions.")
+        residuals = [1] * count if residuals is None else list(residuals)
+        return cls(
+            weights["embed_tokens.weight"],
+            # Step t reads row pad + 1 + t.
+            weights["embed_positions.weight"][pad + 1 :],
+            _linear(weights, "fc1"),
+            [_layer(weights, number, residuals[number]) for number in range(count)],
+            _linear(weights, "fc2"),
+            _linear(weights, "fc3"),
+        )
+
+    def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> FConvState:
+        """See `DecoderStepper.begin`."""
+        dtype = DTYPES[precision]
+        layers, input_projection = self._prepared_in(precision)
+        spread = torch.from_numpy(memory.counts).to(memory.values).sqrt()[:, None, None]
+        pictures = PictureAttention(
+            (memory.keys * _HALF).to(dtype), (memory.values * spread).to(dtype), memory.counts, 1, beams
+        )
+        windows = []
+        channels = len(input_projection.weight)
+        for layer in layers:
+            windows.append(CausalWindow(layer.conv.weight.shape[1] // channels))
+            channels = len(layer.conv.weight) // 2
+        return FConvState(layers, input_projection, windows, pictures, attention)
+
+    def _prepared_in(self, precision: str) -> tuple[list[_Layer], Affine]:
+        if precision not in self._prepared:
+            dtype = DTYPES[precision]
+            layers, input_projection = self._prepared["float32"]
+            self._prepared[precision] = (
+                [
+                    _Layer(*(part.to(dtype) if isinstance(part, Affine) else part for part in layer))
+                    for layer in layers
+                ],
+                input_projection.to(dtype),
+            )
+        return self._prepared[precision]
+
+    def step(self, state: FConvState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        """See `DecoderStepper.step`."""
+        target = self._embeddings.index_select(0, tokens)
+        target += self._positions[state.position]
+        state.position += 1
+        dtype = state.input_projection.weight.dtype
+        x = state.input_projection(target.to(dtype)).float()
+        outputs = [x]
+        looked: list[torch.Tensor] = []
+        for layer, window in zip(state.layers, state.windows, strict=True):
+            x = F.glu(layer.conv(window.push(x.to(dtype), rows)), dim=1).float()
+            if layer.query is not None and layer.output is not None:
+                query = layer.query(x.to(dtype)).float() + target
+                attended, weights = state.pictures.attend(query.to(dtype))
+                x = (layer.output(attended) + x) * _HALF
+                if state.record:
+                    looked.append(weights[:, 0].float().flatten(0, 1))
+            if layer.residual:
+                residual = outputs[-layer.residual]
+                if layer.projection is not None:
+                    residual = layer.projection(residual.to(dtype))
+                x = (x + residual) * _HALF
+            outputs.append(x)
+        if state.record and looked:
+            state.attention = torch.stack(looked).sum(dim=0) / len(state.layers)
+        return self._output(self._bottleneck(x))
+
+
+def _linear(weights: Mapping[str, torch.Tensor], name: str) -> Affine:
+    return Affine(unnormed(weights, name, 0), weights[f"{name}.bias"])
+
+
+def _layer(weights: Mapping[str, torch.Tensor], number: int, residual: int) -> _Layer:
+    conv = f"convolutions.{number}"
+    # k x in x out -> out x k x in -> out x (k * in): a linear map of the tokens under the kernel
+    kernel = unnormed(weights, conv, 2).permute(2, 0, 1).flatten(1).contiguous()
+    attends = f"attention.{number}.in_projection.bias" in weights
+    return _Layer(
+        conv=Affine(kernel, weights[f"{conv}.bias"]),
+        query=_linear(weights, f"attention.{number}.in_projection") if attends else None,
+        output=_linear(weights, f"attention.{number}.out_projection") if attends else None,
+        projection=_linear(weights, f"projections.{number}")
+        if f"projections.{number}.bias" in weights
+        else None,
+        residual=residual,
+    )

@@ -1,0 +1,44 @@
+"""A token filter at work on the rows of a search."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from im2latex_fairseq.decoding.token_filter import TokenFilter
+
+
+class FilteredRows:
+    """The filter's state of each row; without a filter, nothing.
+
+    Args:
+        token_filter: Or None.
+        rows: Rows at the beginning.
+        max_len: Longest output, in tokens without the end.
+    """
+
+    def __init__(self, token_filter: TokenFilter | None, rows: int, max_len: int) -> None:
+        self._filter = token_filter
+        self._max_len = max_len
+        self._states = np.zeros(rows, dtype=np.int64)
+        if token_filter is not None:
+            self._states = token_filter.begin(rows, max_len)
+
+    def forbid(self, log_probabilities: torch.Tensor, step: int) -> None:
+        """Set what may not follow to minus infinity in (R, V), in place."""
+        if self._filter is None:
+            return
+        allowed = self._filter.allowed(self._states, step, self._max_len)
+        if allowed is not None:
+            log_probabilities.masked_fill_(~allowed.to(log_probabilities.device), float("-inf"))
+
+    def advance(self, rows: np.ndarray, tokens: np.ndarray, alive: np.ndarray) -> None:
+        """Continue rows with tokens, each (R,); those not alive, (R,) bool, hold no formula and stay as they are."""
+        if self._filter is None:
+            return
+        states = self._states[rows]
+        if alive.all():
+            self._states = self._filter.advance(states, tokens)
+        else:
+            states[alive] = self._filter.advance(states[alive], tokens[alive])
+            self._states = states

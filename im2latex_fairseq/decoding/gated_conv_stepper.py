@@ -1,0 +1,182 @@
+"""`GatedConvDecoder`, one step at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from im2latex_fairseq.decoding.affine import Affine, affine_of, layer_count
+from im2latex_fairseq.decoding.causal_window import CausalWindow
+from im2latex_fairseq.decoding.picture_attention import PictureAttention
+from im2latex_fairseq.decoding.picture_memory import PictureMemory
+from im2latex_fairseq.decoding.stepper import DTYPES, check_finite
+
+
+class _Layer(NamedTuple):
+    conv_norm: Affine
+    conv: Affine
+    attention_norm: Affine | None  # None, as the two below, in a layer that doesn't attend
+    query: Affine | None
+    output: Affine | None
+
+
+class GatedConvState:
+    """The convolutions' windows of each row, and the pictures.
+
+    Args:
+        layers: The weights, in the type that the state computes in.
+        windows: One a layer.
+        pictures: Their keys and values, in that type.
+        record: Keep where each step looks.
+    """
+
+    def __init__(
+        self, layers: list[_Layer], windows: list[CausalWindow], pictures: PictureAttention, record: bool
+    ) -> None:
+        self.layers = layers
+        self.windows = windows
+        self.pictures = pictures
+        self.record = record
+        self.position = 0
+        self.attention: torch.Tensor | None = None
+
+    def keep(self, slots: np.ndarray) -> None:
+        """See `PictureAttention.keep`."""
+        self.pictures.keep(slots)
+
+
+class GatedConvStepper:
+    """The arithmetic of `GatedConvDecoder`, for one token of each row.
+
+    Args:
+        embeddings: (V, C), of input and output.
+        positions: (T, C).
+        layers: In their order.
+        output_norm: Of the last layer's output.
+        output_bias: (V,).
+        heads: Attention heads, dividing C.
+    """
+
+    def __init__(
+        self,
+        embeddings: torch.Tensor,
+        positions: torch.Tensor,
+        layers: list[_Layer],
+        output_norm: Affine,
+        output_bias: torch.Tensor,
+        heads: int,
+    ) -> None:
+        self.vocabulary_size, channels = embeddings.shape
+        self.max_positions = len(positions)
+        self._channels = channels
+        self._heads = heads
+        self._inputs = embeddings * math.sqrt(channels)
+        self._positions = positions
+        self._layers = {"float32": layers}
+        self._output_norm = output_norm
+        self._output = Affine(embeddings, output_bias)
+
+    @classmethod
+    def from_weights(
+        cls, weights: Mapping[str, torch.Tensor], heads: int, kernel_width: int | None = None
+    ) -> GatedConvStepper:
+        """Of the decoder's state dict.
+
+        Args:
+            weights: By their names in `GatedConvDecoder`; tensors in float32 are used as they are, not copied.
+            heads: Attention heads.
+            kernel_width: Checked against the weights if given.
+
+        Raises:
+            KeyError: A weight is missing.
+            ValueError: The weights are of another shape than heads or kernel width say, or aren't finite.
+        """
+        weights = {name: tensor.detach().float() for name, tensor in weights.items()}
+        for name, tensor in weights.items():
+            check_finite(name, tensor)
+        channels = weights["embed_tokens.weight"].shape[1]
+        if channels % heads:
+            raise ValueError(f"{channels} channels can't be divided among {heads} heads")
+        layers = [
+            _layer(weights, f"layers.{number}.", channels // heads)
+            for number in range(layer_count(weights, "layers."))
+        ]
+        for number, layer in enumerate(layers):
+            width = layer.conv.weight.shape[1] // channels
+            if kernel_width not in (None, width):
+                raise ValueError(f"kernel_width {kernel_width}, but layer {number} has one of {width} tokens")
+        return cls(
+            weights["embed_tokens.weight"],
+            weights["embed_positions.weight"],
+            layers,
+            affine_of(weights, "output_norm"),
+            weights["output_bias"],
+            heads,
+        )
+
+    def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> GatedConvState:
+        """See `DecoderStepper.begin`."""
+        dtype = DTYPES[precision]
+        layers = self._layers_in(precision)
+        return GatedConvState(
+            layers,
+            [CausalWindow(layer.conv.weight.shape[1] // self._channels) for layer in layers],
+            PictureAttention(
+                memory.keys.to(dtype), memory.values.to(dtype), memory.counts, self._heads, beams
+            ),
+            attention,
+        )
+
+    def _layers_in(self, precision: str) -> list[_Layer]:
+        if precision not in self._layers:
+            dtype = DTYPES[precision]
+            self._layers[precision] = [
+                layer._replace(
+                    conv=layer.conv.to(dtype),
+                    query=None if layer.query is None else layer.query.to(dtype),
+                    output=None if layer.output is None else layer.output.to(dtype),
+                )
+                for layer in self._layers["float32"]
+            ]
+        return self._layers[precision]
+
+    def step(self, state: GatedConvState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        """See `DecoderStepper.step`."""
+        x = self._inputs.index_select(0, tokens)
+        x += self._positions[state.position]
+        state.position += 1
+        looked: list[torch.Tensor] = []
+        for layer, window in zip(state.layers, state.windows, strict=True):
+            dtype = layer.conv.weight.dtype
+            under_kernel = window.push(layer.conv_norm.normalise(x).to(dtype), rows)
+            # x stays in float32, the products are added to it
+            x += F.glu(layer.conv(under_kernel), dim=1)
+            if layer.query is None or layer.output is None or layer.attention_norm is None:
+                continue
+            query = layer.query(layer.attention_norm.normalise(x).to(dtype))
+            attended, weights = state.pictures.attend(query)
+            x += layer.output(attended)
+            if state.record:
+                looked.append(weights.float().mean(dim=1).flatten(0, 1))
+        if state.record:
+            state.attention = torch.stack(looked).mean(dim=0)
+        return self._output(self._output_norm.normalise(x))
+
+
+def _layer(weights: Mapping[str, torch.Tensor], prefix: str, head_channels: int) -> _Layer:
+    conv_norm, conv = affine_of(weights, f"{prefix}conv_norm"), affine_of(weights, f"{prefix}conv")
+    if f"{prefix}query.weight" not in weights:
+        return _Layer(conv_norm, conv, None, None, None)
+    return _Layer(
+        conv_norm,
+        conv,
+        affine_of(weights, f"{prefix}attention_norm"),
+        # The scale of the logits, 1 / sqrt(C / heads), once and for all.
+        affine_of(weights, f"{prefix}query").scaled(head_channels**-0.5),
+        affine_of(weights, f"{prefix}output"),
+    )

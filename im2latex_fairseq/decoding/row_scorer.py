@@ -1,0 +1,63 @@
+"""Log-probabilities of the next token of each row, by one model or the mean of several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from im2latex_fairseq.decoding.picture_memory import PictureMemory
+from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.stepper import DecoderStepper
+
+
+class RowScorer:
+    """Models at work on one group of pictures.
+
+    Args:
+        steppers: One a model; the probabilities of several are averaged, as fairseq does.
+        memories: The pictures as each model's encoder sees them.
+        settings: Temperature, precision, and whether attention is recorded.
+        beams: Rows of a picture in most steps.
+    """
+
+    def __init__(
+        self,
+        steppers: Sequence[DecoderStepper],
+        memories: Sequence[PictureMemory],
+        settings: DecodingSettings,
+        beams: int,
+    ) -> None:
+        self._temperature = settings.temperature
+        self._models = [
+            (stepper, stepper.begin(memory, beams, settings.precision, settings.attention))
+            for stepper, memory in zip(steppers, memories, strict=True)
+        ]
+        self.device = memories[0].keys.device
+
+    def log_probabilities(self, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        """Read a token a row and score the next: (R, V) float32; see `DecoderStepper.step`."""
+        scores = [self._log_softmax(stepper.step(state, tokens, rows)) for stepper, state in self._models]
+        if len(scores) == 1:
+            return scores[0]
+        return torch.logsumexp(torch.stack(scores), dim=0) - math.log(len(scores))
+
+    def _log_softmax(self, logits: torch.Tensor) -> torch.Tensor:
+        if self._temperature != 1.0:
+            logits = logits / self._temperature
+        return logits.log_softmax(dim=-1)
+
+    def keep(self, slots: np.ndarray) -> None:
+        """Keep the pictures of these slots, in this order."""
+        for _, state in self._models:
+            state.keep(slots)
+
+    def attention(self) -> torch.Tensor | None:
+        """Where the rows looked in the last step, (R, S) float32 on the CPU, if recorded.
+
+        Of several models there is none: their grids may differ.
+        """
+        looked = self._models[0][1].attention if len(self._models) == 1 else None
+        return None if looked is None else looked.cpu()
