@@ -2,7 +2,8 @@
 # Decode a split and score it: bash examples/im2latex_100k/generate.sh DATA CHECKPOINT OUTPUT [SPLIT] [flags of fairseq-generate...]
 #
 # Writes OUTPUT/generate-SPLIT.txt (fairseq's log: T- references, H- hypotheses) and prints the scores.
-# SPLIT is valid_1000 unless given: 1,000 fixed pictures of the official validate split.
+# SPLIT is valid_1000 unless given: 1,000 fixed pictures of the official validate split. METRICS (default text) are
+# what im2latex score computes; all of them draw formulas by TeX.
 set -euo pipefail
 if [ $# -lt 3 ]; then
     sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
@@ -16,5 +17,4 @@ fairseq-generate "$data" \
     --user-dir "$repository/im2latex_fairseq" --task im2latex --path "$checkpoint" --gen-subset "$split" \
     --beam 5 --max-len-b 200 --max-tokens 8000 --batch-size 64 --required-batch-size-multiple 1 \
     --scoring sacrebleu --sacrebleu-tokenizer none --results-path "$output" "$@"
-PYTHONPATH="$repository${PYTHONPATH:+:$PYTHONPATH}" python -m examples.im2latex_100k.score_generate_log \
-    --generated "$output/generate-$split.txt" --data "$data" --split "$split"
+im2latex score --references "$data/$split.tsv" --hypotheses "$output/generate-$split.txt" --metrics "${METRICS:-text}"

@@ -18,12 +18,13 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from examples.im2latex_100k.score_generate_log import Pair, compare
 from examples.quickstart.write_report import STYLE, pair_html, scores
 from im2latex_fairseq.data.atomic_file import write_text_atomically
 from im2latex_fairseq.data.image_store import ImageStore
 from im2latex_fairseq.evaluation.generation_log import GenerationOutput, Prediction, read_generation_output
 from im2latex_fairseq.images.renderer import PROCESSED_FACE, GreyImage, RenderError, render_formulas
+from im2latex_fairseq.metrics.exact_match import has_errors_up_to
+from im2latex_fairseq.metrics.pair import make_pair
 
 
 class PageError(ValueError):
@@ -34,6 +35,12 @@ def draw_sample(predictions: Sequence[Prediction], count: int, seed: int) -> lis
     """Up to `count` predictions at random, in the order of the manifest."""
     chosen = random.Random(seed).sample(range(len(predictions)), min(count, len(predictions)))
     return [predictions[index] for index in sorted(chosen)]
+
+
+def is_alike(prediction: Prediction) -> bool:
+    """Whether nothing but redundant braces and spaces parts hypothesis and reference."""
+    texts = (" ".join(prediction.hypothesis), " ".join(prediction.reference))
+    return has_errors_up_to(0, "unified", make_pair(str(prediction.row), *texts))
 
 
 def redraw(predictions: Sequence[Prediction]) -> dict[int, GreyImage]:
@@ -93,8 +100,7 @@ def page_html(
         else ""
     )
     right = sum(prediction.is_exact for prediction in sample)
-    unified = compare([Pair(prediction.hypothesis, prediction.reference) for prediction in sample])[-1]
-    alike = round(unified.exact_match * len(sample) / 100.0)
+    alike = sum(is_alike(prediction) for prediction in sample)
     total = len(output.predictions)
     figures = "".join(
         f"<li><b>{value:.1f}</b><span>{name}</span></li>"

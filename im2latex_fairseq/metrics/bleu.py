@@ -152,8 +152,8 @@ class TokenBleu:
 
     @property
     def name(self) -> str:
-        """The stem; with `_given` at the end of the tokens as given."""
-        return self.stem if self.form == "normal" else f"{self.stem}_given"
+        """The stem; with the form at the end unless it is the normal one."""
+        return self.stem if self.form == "normal" else f"{self.stem}_{self.form}"
 
     def statistics(self, pair: FormulaPair) -> Array:
         """Lengths, matches and totals (10,)."""

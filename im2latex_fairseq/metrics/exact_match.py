@@ -1,12 +1,14 @@
 r"""Exact match, by what counts as the same, and the share of formulas with few errors.
 
-Four meanings of "the same", by and large from strict to generous:
+Five meanings of "the same", by and large from strict to generous:
 
 * `exact_match_text`: the same characters, white space at both ends aside.
 * `exact_match_no_spaces`: the same characters once all white space is dropped. It can't tell `\in t` from `\int`.
 * `exact_match_given`: the same tokens as they were given, blanks between them aside.
 * `exact_match`: the same tokens in the normal form. It still tells apart what the normal form does, redundant
   braces for one, though the pictures may be the same.
+* `exact_match_unified`: the same tokens in the normal form without redundant braces and spaces, which nobody reads
+  in a picture (`latex/unified_form.py`).
 
 `exp_rate_1`, `_2` and `_3` are the expression rates with at most so many errors that CROHME reports (Mouchere et
 al. 2016). There an error is a wrong symbol or relation in a graph; here, as in publications on systems that write
@@ -82,6 +84,12 @@ def exact_match_metrics() -> tuple[Share, ...]:
             "Exact match, normal tokens",
             f"exact|tokens:normal|{VERSION}",
             partial(has_errors_up_to, 0, "normal"),
+        ),
+        Share(
+            "exact_match_unified",
+            "Exact match, unified tokens",
+            f"exact|tokens:unified|{VERSION}",
+            partial(has_errors_up_to, 0, "unified"),
         ),
     )
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from im2latex_fairseq.images.renderer import GreyImage
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.normalizer import normalize
 from im2latex_fairseq.latex.tokenizer import tokenize
+from im2latex_fairseq.latex.unified_form import unified_form
 from im2latex_fairseq.metrics.symbol_counts import SymbolCounts
 
-#: Which tokens of a formula a metric reads: those of the normal form, or those that were given.
-Form: TypeAlias = Literal["normal", "given"]
+#: Which tokens of a formula a metric reads: those of the normal form, those that were given, or those of the
+#: normal form without redundant braces and spaces.
+Form: TypeAlias = Literal["normal", "given", "unified"]
 
 #: What fairseq writes in references for tokens outside of the dictionary, so that no hypothesis matches them.
 UNKNOWN_OF_REFERENCES = "<<unk>>"
@@ -71,7 +73,13 @@ class FormulaPair:
         """The tokens of hypothesis and reference in one form."""
         if form == "normal":
             return self.normal_hypothesis, self.normal_reference
+        if form == "unified":
+            return self._unified
         return self.hypothesis_tokens, self.reference_tokens
+
+    @cached_property
+    def _unified(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return tuple(unified_form(self.normal_hypothesis)), tuple(unified_form(self.normal_reference))
 
 
 def make_pair(

@@ -17,10 +17,12 @@ from im2latex_fairseq.metrics.well_formedness import BALANCED_RATE, COMPILE_RATE
 TEXT_METRICS: tuple[Metric, ...] = (
     MultiBleu(),
     MultiBleu("given"),
+    MultiBleu("unified"),
     SacreBleu(),
     SacreBleu("given"),
     EditDistance("edit_accuracy"),
     EditDistance("edit_accuracy", form="given"),
+    EditDistance("edit_accuracy", form="unified"),
     EditDistance("mean_edit_distance"),
     EditDistance("mean_edit_distance", form="given"),
     EditDistance("error_rate"),

@@ -1,4 +1,4 @@
-"""Exact match by four meanings of "the same", and up to so many errors."""
+"""Exact match by five meanings of "the same", and up to so many errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,13 @@ def test_lists_of_different_length_are_refused() -> None:
         exact_match([["a"], ["b"]], [["a"]])
 
 
-MEANINGS = ("exact_match_text", "exact_match_no_spaces", "exact_match_given", "exact_match")
+MEANINGS = (
+    "exact_match_text",
+    "exact_match_no_spaces",
+    "exact_match_given",
+    "exact_match",
+    "exact_match_unified",
+)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +64,11 @@ MEANINGS = ("exact_match_text", "exact_match_no_spaces", "exact_match_given", "e
         (
             r"\left ( x \right )",
             r"\left( x \right)",
-            ("exact_match_no_spaces", "exact_match"),
+            ("exact_match_no_spaces", "exact_match", "exact_match_unified"),
         ),  # other tokens
-        ("{x}", "x", ()),  # drawn alike, and nobody knows: left to the metrics of pictures
+        ("{x}", "x", MEANINGS[4:]),  # drawn alike: only the unified form knows
+        (r"x \, y", "x y", MEANINGS[4:]),  # a blank in the picture
+        (r"\mathbf{xy}", r"\mathbf{x}\mathbf{y}", ()),  # drawn alike, and nobody knows: left to the metrics of pictures
         ("x", "y", ()),  # one token off
         ("", "x", ()),  # nothing predicted
         (None, "x", ()),  # nothing there

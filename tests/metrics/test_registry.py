@@ -25,7 +25,8 @@ from im2latex_fairseq.metrics.registry import (
 ALL = (*TEXT_METRICS, *IMAGE_METRICS, *SYMBOL_METRICS)
 COMPARING = tuple(m for m in TEXT_METRICS if m.name not in ("balanced_rate", "repetition_rate"))
 NORMAL = tuple(m for m in COMPARING if "|tokens:normal" in m.signature or "|characters:normal" in m.signature)
-GIVEN = tuple(m for m in COMPARING if m not in NORMAL)
+UNIFIED = tuple(m for m in COMPARING if "|tokens:unified" in m.signature)
+GIVEN = tuple(m for m in COMPARING if m not in (*NORMAL, *UNIFIED))
 
 FORMULAS = st.one_of(
     st.lists(
@@ -139,7 +140,7 @@ EQUIVALENT = [
 @pytest.mark.parametrize("hypothesis, reference", EQUIVALENT)
 def test_text_metrics_punish_equivalent_latex_but_in_the_normal_form(hypothesis: str, reference: str) -> None:
     pairs = [make_pair("1", hypothesis, reference)]
-    for one in NORMAL:
+    for one in (*NORMAL, *UNIFIED):
         assert corpus_score(one, pairs) == pytest.approx(perfect(one)), one.name
     for one in GIVEN:
         if not one.name.startswith("exp_rate"):  # which forgives up to three tokens
@@ -153,9 +154,11 @@ def test_text_metrics_punish_equivalent_latex_but_in_the_normal_form(hypothesis:
         ("a + {b} + c + d", "a + b + c + d"),  # redundant braces, which no one can see
     ],
 )
-def test_what_even_the_normal_form_punishes(hypothesis: str, reference: str) -> None:
+def test_what_the_unified_form_alone_forgives(hypothesis: str, reference: str) -> None:
     pairs = [make_pair("1", hypothesis, reference)]
-    for one in COMPARING:
+    for one in UNIFIED:
+        assert corpus_score(one, pairs) == pytest.approx(perfect(one)), one.name
+    for one in (*NORMAL, *GIVEN):
         if not one.name.startswith("exp_rate"):
             assert corpus_score(one, pairs) != pytest.approx(perfect(one)), one.name
 

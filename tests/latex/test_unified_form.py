@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from examples.im2latex_100k.unified_form import drop_spaces, normal_form, unify_braces
+from im2latex_fairseq.latex.unified_form import drop_spaces, unified_form, unify_braces
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,13 @@ def test_spaces_go(tokens: str, bare: str) -> None:
     assert " ".join(drop_spaces(tokens.split())) == bare
 
 
-def test_what_is_no_formula_has_no_normal_form() -> None:
-    assert normal_form(["{", "a"]) is None
-    assert normal_form([]) is None
-    assert normal_form(["a", "^", "b"]) == ["a", "^", "{", "b", "}"]
+@pytest.mark.parametrize(
+    "tokens, unified",
+    [
+        (r"{ \bar { K } } \, b", r"\bar { K } b"),  # both at once
+        (r"{ a \quad } b", "a b"),  # a space in braces that go
+        ("{ a", "{ a"),
+    ],
+)
+def test_the_unified_form_has_neither(tokens: str, unified: str) -> None:
+    assert " ".join(unified_form(tokens.split())) == unified

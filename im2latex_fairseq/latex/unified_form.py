@@ -2,13 +2,12 @@ r"""One form for formulas that differ in braces, and in spaces, alone: for compa
 
 The benchmark's references keep the braces that authors wrote for no reason (`{ \bar { K } }`), and nobody can
 read those in a picture. Scores on the tokens as they are count them as mistakes; scores in the unified form
-don't. Two levels, both of the references and of the hypotheses:
+don't. It is made from the normal form in two steps:
 
-* `unify_braces`: the project's normal form, then without the braces around groups that are neither an
-  argument nor a script. Kept are those that say something: around a switch, whose scope they end
-  (`{ \cal L }`), around several atoms, or one with scripts, that bear a script (`{ a b } ^ { 2 }`), and
-  around scripts of nothing (`{ ^ { * } } F`).
-* `drop_spaces`: the same, then without `\,`, `\quad`, `~`, `\hspace { ... }` and their like.
+* `unify_braces`: without the braces around groups that are neither an argument nor a script. Kept are those
+  that say something: around a switch, whose scope they end (`{ \cal L }`), around several atoms, or one with
+  scripts, that bear a script (`{ a b } ^ { 2 }`), and around scripts of nothing (`{ ^ { * } } F`).
+* `drop_spaces`: without `\,`, `\quad`, `~`, `\hspace { ... }` and their like.
 
 The picture may change a little: `a { = } b` is set closer than `a = b`.
 """
@@ -19,9 +18,7 @@ from collections.abc import Sequence
 
 from im2latex_fairseq.latex.atom_classes import SPACE, commands
 from im2latex_fairseq.latex.commands import FONT_SWITCHES, INFIXES
-from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.formatter import TEXT_COMMANDS
-from im2latex_fairseq.latex.normalizer import normalize
 from im2latex_fairseq.latex.token_tree import (
     Environment,
     Group,
@@ -47,12 +44,9 @@ _FENCES = (r"\left", r"\right", r"\middle")
 _SPACING_COMMANDS = commands("hspace hspace* vspace hskip kern mkern mspace")
 
 
-def normal_form(tokens: Sequence[str]) -> list[str] | None:
-    """The normal form of tokens; None if they are no formula (a decoder may leave braces open)."""
-    try:
-        return normalize(" ".join(tokens))
-    except LatexError:
-        return None
+def unified_form(tokens: Sequence[str]) -> list[str]:
+    """Tokens of the normal form without redundant braces and spaces; unbalanced ones stay as they are."""
+    return drop_spaces(unify_braces(tokens))
 
 
 def unify_braces(tokens: Sequence[str]) -> list[str]:
