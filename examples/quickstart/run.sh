@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a model that reads formulas, on a laptop's CPU, without the network once it is installed:
-# writes formulas, draws them, trains on the pictures, reads held-out ones, scores, and shows them on a page.
+# Reads sample pictures with the model that the package brings. Then from nothing to a model of one's own that
+# reads formulas, on a laptop's CPU, without the network once it is installed: writes formulas, draws them, trains
+# on the pictures, reads held-out ones, scores, and shows them on a page.
 #
 #     bash examples/quickstart/run.sh             # goes on where an earlier run stopped
 #     bash examples/quickstart/run.sh --fresh     # from the start
@@ -36,6 +37,11 @@ if $fresh; then
     rm -rf "$work"
 fi
 mkdir -p "$work/lists"
+
+step "reading sample pictures with the model of the package: im2latex predict $here/pictures"
+"$(dirname "$PYTHON")/im2latex" predict "$here/pictures" --json --output "$work/readings.jsonl"
+"$PYTHON" -m examples.quickstart.compare_readings \
+    --readings "$work/readings.jsonl" --formulas "$here/pictures/formulas.tsv"
 
 step "formulas: $here/formula_grammar.py"
 "$PYTHON" -m examples.quickstart.formula_grammar --seed 1 --count 400 --out "$work/lists/test.txt"
