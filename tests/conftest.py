@@ -10,6 +10,7 @@ import pytest
 from tests.fairseq_commands import train_tiny
 from tests.headless_browser import BROWSERS, find_browser
 from tests.synthetic_data import write_data
+from tests.wheel_building import build_wheel
 
 TEX_PROGRAMS = ("latex", "dvipng")
 
@@ -26,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in reasons.items():
             if item.get_closest_marker(marker) is not None:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package's wheel."""
+    return build_wheel(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,23 +18,7 @@ import im2latex_fairseq
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a package may ship besides code. A new kind of file needs a line in setup.py's package_data too.
-SHIPPED = {".py", ".typed", ".yaml", ".tsv", ".txt", ".json", ".css", ".js"}
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built offline (no isolation) from a copy, so that the checkout stays clean."""
-    source = tmp_path_factory.mktemp("source")
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    unwanted = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("im2latex_fairseq", "preprocess", "examples", "tests"):
-        shutil.copytree(ROOT / name, source / name, ignore=unwanted)
-    out = tmp_path_factory.mktemp("wheel")
-    build = f"from setuptools import build_meta; print(build_meta.build_wheel({str(out)!r}))"
-    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True, timeout=300)
-    (built,) = out.glob("*.whl")
-    return built
+SHIPPED = {".py", ".typed", ".yaml", ".tsv", ".txt", ".json", ".css", ".js", ".safetensors"}
 
 
 @pytest.fixture(scope="module")
