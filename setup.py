@@ -61,6 +61,7 @@ setup(
             "**/*.json",
             "**/*.css",
             "**/*.js",
+            "**/*.safetensors",
         ]
     },
     entry_points={"console_scripts": ["im2latex=im2latex_fairseq.commands.main:main"]},
@@ -71,6 +72,7 @@ setup(
         "torch>=2.4,<3",
         "numpy>=1.26,<3",
         "pillow>=10,<14",
+        "safetensors>=0.4,<1",
         "sacrebleu>=2.3,<3",
         "rapidfuzz>=3.6,<4",
         "scipy>=1.11,<2",

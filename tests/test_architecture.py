@@ -105,8 +105,27 @@ ARROWS: dict[str, set[str]] = {
         "onnx",
         "onnxruntime",
     },
+    # No fairseq, so that the command starts quickly.
+    f"{PACKAGE}.recognition": {
+        f"{PACKAGE}.__version__",  # part of a model's card
+        f"{PACKAGE}.data.atomic_file",
+        f"{PACKAGE}.data.batching",
+        f"{PACKAGE}.decoding",
+        f"{PACKAGE}.images",
+        f"{PACKAGE}.latex",
+        f"{PACKAGE}.metrics",
+        f"{PACKAGE}.models.decoder_options",
+        f"{PACKAGE}.models.image_encoders",
+        "PIL",
+        "numpy",
+        "pypdfium2",
+        "safetensors",
+        "torch",
+        "typing_extensions",
+    },
     f"{PACKAGE}.commands": {
         f"{PACKAGE}.__version__",
+        f"{PACKAGE}.decoding.confidence",
         f"{PACKAGE}.evaluation",
         f"{PACKAGE}.images.errors",
         f"{PACKAGE}.preparation.progress",

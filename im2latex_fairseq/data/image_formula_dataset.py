@@ -10,7 +10,7 @@ import torch
 from fairseq.data import Dictionary, FairseqDataset, data_utils
 
 from im2latex_fairseq.data.batching import curriculum_order, make_batches, order_by_shape, sample_costs
-from im2latex_fairseq.images.transforms import to_tensor
+from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 
 Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -106,12 +106,7 @@ class ImageFormulaDataset(FairseqDataset):  # type: ignore[misc]
         """
         if not samples:
             return {}
-        sizes = torch.tensor([sample["image"].shape[-2:] for sample in samples])
-        height, width = sizes.max(dim=0).values.tolist()
-        images = torch.zeros(len(samples), 1, height, width)
-        for row, sample in enumerate(samples):
-            image = sample["image"]
-            images[row, :, : image.shape[1], : image.shape[2]] = image
+        images, sizes = pad_to_batch([sample["image"] for sample in samples])
         batch: dict[str, Any] = {
             "id": torch.tensor([sample["id"] for sample in samples]),
             "nsentences": len(samples),

@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from fairseq.models import register_model
 
+from im2latex_fairseq.models.decoder_options import parse_attention_layers
 from im2latex_fairseq.models.gated_conv_decoder import GatedConvDecoder
 from im2latex_fairseq.models.im2latex_model import Im2LatexModel, Im2LatexModelConfig, preset_field
 from im2latex_fairseq.models.image_encoders import ImageEncoder
@@ -48,19 +49,3 @@ class Im2LatexGConvModel(Im2LatexModel):
             max_positions=config.max_target_positions,
             attention_layers=parse_attention_layers(config.decoder_attention_layers),
         )
-
-
-def parse_attention_layers(text: str) -> frozenset[int] | None:
-    """Parse "all" (None) or numbers of layers such as "0,3,6".
-
-    Raises:
-        ValueError: Anything else; the message names the text.
-    """
-    if text.strip() == "all":
-        return None
-    try:
-        return frozenset(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValueError(
-            f"--decoder-attention-layers {text!r}: expected all, or numbers of layers such as 0,3,6"
-        ) from error

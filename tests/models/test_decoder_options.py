@@ -1,4 +1,4 @@
-"""Options of the stock decoder are parsed, never evaluated."""
+"""Options of the decoders are parsed, never evaluated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2latex_fairseq.models.im2latex_fconv import parse_attention, parse_convolutions
+from im2latex_fairseq.models.decoder_options import (
+    parse_attention,
+    parse_attention_layers,
+    parse_convolutions,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +73,22 @@ def test_attention(text: str, value: bool | list[bool]) -> None:
 def test_refused_attention(text: str) -> None:
     with pytest.raises(ValueError, match="--decoder-attention"):
         parse_attention(text)
+
+
+@pytest.mark.parametrize(
+    "text, layers",
+    [
+        ("all", None),
+        ("6", {6}),
+        ("0,3,6", {0, 3, 6}),
+        ("0, 3", {0, 3}),  # spaces, as in a yaml
+    ],
+)
+def test_attention_layers(text: str, layers: set[int] | None) -> None:
+    assert parse_attention_layers(text) == layers
+
+
+@pytest.mark.parametrize("text", ["", "none", "0,", "[0]"])
+def test_refused_attention_layers(text: str) -> None:
+    with pytest.raises(ValueError, match="expected all, or numbers of layers"):
+        parse_attention_layers(text)

@@ -1,0 +1,98 @@
+"""How to recognise: what a caller may choose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.recognition.results import Reading
+
+Reranker: TypeAlias = (
+    "Callable[[Sequence[NDArray[np.uint8]], Sequence[tuple[Reading, ...]]], list[tuple[Reading, ...]]]"
+)
+"""The prepared pictures of a batch, (H, W) each, 255 = paper, and the readings of each -> these in another order."""
+
+Rerank: TypeAlias = "Reranker | Literal['render'] | None"
+"""Or "render", which draws the readings and prefers those that look like the picture; None: as the search ranks."""
+
+Scale: TypeAlias = "float | Literal['auto'] | None"
+"""Factor for both sides of a picture; "auto" estimates it from the picture; None is 1."""
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of `RecognitionOptions`, as keywords of `Recognizer.predict`."""
+
+    beam: int
+    nbest: int
+    max_len: int
+    batch_size: int
+    length_penalty: float
+    precision: str
+    constrained: bool
+    scale: Scale
+    rerank: Rerank
+
+
+@dataclass(frozen=True)
+class RecognitionOptions:
+    """Options of one call of `Recognizer.recognize`.
+
+    Attributes:
+        beam: Hypotheses kept at each step; 1 is greedy and fastest.
+        nbest: Readings of each picture, at most `beam`; fewer where the search ends with fewer.
+        max_len: Longest output, in tokens.
+        batch_size: Pictures decoded together. The result doesn't depend on it.
+        length_penalty: Scores are sums of log-probabilities / length ** length_penalty.
+        precision: "float32", or "bfloat16" for weights, keys and values.
+        constrained: Only outputs that are well formed LaTeX and don't repeat themselves without end.
+        scale: Factor that brings pictures to the size that the model knows; "auto" estimates it.
+        rerank: Puts the `beam` best readings in another order before the `nbest` first are kept; "render" by
+            drawing them.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    beam: int = 5
+    nbest: int = 1
+    max_len: int = 200
+    batch_size: int = 64
+    length_penalty: float = 1.0
+    precision: str = "float32"
+    constrained: bool = True
+    scale: Scale = "auto"
+    rerank: Rerank = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "nbest"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.nbest > self.beam:
+            raise ValueError(
+                f"nbest {self.nbest} readings need a beam at least as wide, got beam {self.beam}"
+            )
+        if isinstance(self.scale, str):
+            if self.scale != "auto":
+                raise ValueError(f"scale must be a number, 'auto' or None, got {self.scale!r}")
+        elif self.scale is not None and not (math.isfinite(self.scale) and 0.01 <= self.scale <= 100):
+            raise ValueError(f"scale must be from 0.01 to 100, got {self.scale!r}")
+        if isinstance(self.rerank, str) and self.rerank != "render":
+            raise ValueError(f"rerank must be 'render', a function or None, got {self.rerank!r}")
+        self.decoding_settings()  # says what is wrong with the other numbers
+
+    def decoding_settings(self) -> DecodingSettings:
+        """Those of the search."""
+        return DecodingSettings(
+            beam=self.beam,
+            max_len=self.max_len,
+            # All of them: how far the best leads is part of its confidence.
+            nbest=self.beam,
+            length_penalty=self.length_penalty,
+            precision=self.precision,
+        )

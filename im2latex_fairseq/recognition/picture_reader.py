@@ -1,0 +1,259 @@
+"""From pictures to results around any decoder: windows of sources, preparation, batches, readings; no torch."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex_fairseq.data.batching import make_batches, order_by_shape
+from im2latex_fairseq.decoding.confidence import Calibration
+from im2latex_fairseq.images.errors import ImageError
+from im2latex_fairseq.images.loader import ImageSource, load_image
+from im2latex_fairseq.images.preparation_settings import PreparationSettings
+from im2latex_fairseq.images.prepared_geometry import PreparedGeometry
+from im2latex_fairseq.images.transforms import prepare_with_geometry
+from im2latex_fairseq.latex.formatter import format_tokens
+from im2latex_fairseq.recognition.options import OptionFields, RecognitionOptions, Reranker, Scale
+from im2latex_fairseq.recognition.results import Outcome, Reading, Recognition
+from im2latex_fairseq.recognition.scale import estimate_scale
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
+"""A picture, or a function that returns it when it is the picture's turn."""
+
+_MOST_CELLS = 16_384
+"""Of 8 x 8 pixels in a batch: it is what the encoder's memory grows with, about 20 KB each."""
+
+_WINDOW_BATCHES = 8
+"""Pictures of so many batches are prepared before the first is decoded, so that like shapes meet."""
+
+
+class DecodedIds(Protocol):
+    """What a decoder says of a picture: `DecodedHypothesis`, or the like of another engine."""
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """Of the dictionary, without the end."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """Sum of the log-probabilities / their number ** length penalty."""
+        ...
+
+    @property
+    def token_log_probabilities(self) -> Sequence[float]:
+        """One a token, then that of the end."""
+        ...
+
+
+@dataclass(frozen=True)
+class PreparedPicture:
+    """A picture as the model reads it.
+
+    Attributes:
+        image: (H, W), uint8, 255 = paper.
+        scale: Factor by which it was scaled.
+        geometry: Where its pixels lie in the picture that was given.
+        seconds: That loading and preparing took.
+    """
+
+    image: NDArray[np.uint8]
+    scale: float
+    geometry: PreparedGeometry
+    seconds: float
+
+
+class PictureReader(ABC):
+    """Reads pictures of formulas by a decoder that a subclass brings along.
+
+    Not for several threads at once; each may have its own.
+
+    Args:
+        dictionary: Symbols in the order of their ids.
+        preparation: How pictures were prepared for training.
+        calibration: From log-probabilities to confidences.
+    """
+
+    def __init__(
+        self, dictionary: Sequence[str], preparation: PreparationSettings, calibration: Calibration
+    ) -> None:
+        self.dictionary = tuple(dictionary)
+        self.preparation = preparation
+        self.calibration = calibration
+
+    @abstractmethod
+    def _decode(
+        self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
+    ) -> Sequence[Sequence[DecodedIds]]:
+        """Decode a batch.
+
+        Args:
+            pictures: Prepared ones, (H, W) each, uint8, 255 = paper.
+            options: `decoding_settings`, and whether outputs are constrained.
+
+        Returns:
+            The hypotheses of each picture, at least one, the best first.
+        """
+
+    @overload
+    def predict(self, images: Source, **options: Unpack[OptionFields]) -> Recognition: ...
+
+    @overload
+    def predict(
+        self,
+        images: list[Source] | tuple[Source, ...],
+        *,
+        on_error: Literal["raise"] = "raise",
+        **options: Unpack[OptionFields],
+    ) -> list[Recognition]: ...
+
+    @overload
+    def predict(
+        self,
+        images: list[Source] | tuple[Source, ...],
+        *,
+        on_error: Literal["return"],
+        **options: Unpack[OptionFields],
+    ) -> list[Recognition | ImageError]: ...
+
+    def predict(self, images: Any, *, on_error: str = "raise", **options: Unpack[OptionFields]) -> Any:
+        """Read pictures.
+
+        Args:
+            images: A picture, or a list or tuple of pictures: each a path, the bytes of a file, an open binary
+                file, a PIL image or an array, as `load_image` takes them, or a function that returns one.
+            on_error: Of a list: "raise" the error of the first picture that can't be read, or "return" the
+                errors in the places of their pictures.
+            **options: Fields of `RecognitionOptions`: beam, nbest, max_len, batch_size, scale, ...
+
+        Returns:
+            A `Recognition`, or a list of them in the order of the pictures.
+
+        Raises:
+            ImageError: A picture can't be read or holds no formula; the message names it.
+            ValueError: An option is out of range.
+        """
+        if on_error not in ("raise", "return"):
+            raise ValueError(f"on_error must be 'raise' or 'return', got {on_error!r}")
+        is_list = isinstance(images, (list, tuple))
+        sources = images if is_list else [images]
+        results: dict[int, Recognition | ImageError] = {}
+        for outcome in self.recognize(sources, RecognitionOptions(**options)):
+            result = outcome.recognition or outcome.error
+            assert result is not None
+            if isinstance(result, ImageError) and (on_error == "raise" or not is_list):
+                raise result
+            results[outcome.number] = result
+        ordered = [results[number] for number in range(len(sources))]
+        return ordered if is_list else ordered[0]
+
+    def recognize(
+        self, sources: Iterable[Source], options: RecognitionOptions | None = None
+    ) -> Iterator[Outcome]:
+        """Read a stream of pictures, of any length, in batches of like shapes.
+
+        Args:
+            sources: Taken a few batches at a time; see `predict` for what each may be.
+            options: The defaults if None.
+
+        Yields:
+            What became of each picture, as soon as it is known, so in another order than the sources;
+            `Outcome.number` is the place. An interruption between two of them loses no result.
+
+        Raises:
+            ValueError: What can't be done on this machine, with this model.
+        """
+        options = options if options is not None else RecognitionOptions()
+        numbered = enumerate(sources)
+        while window := list(itertools.islice(numbered, options.batch_size * _WINDOW_BATCHES)):
+            pictures: dict[int, PreparedPicture] = {}
+            for number, source in window:
+                try:
+                    pictures[number] = self.prepare(source, options.scale)
+                except ImageError as error:
+                    yield Outcome(number, error=error)
+            for batch in _batches(pictures, options.batch_size):
+                recognitions = self._read([pictures[number] for number in batch], options)
+                for number, recognition in zip(batch, recognitions, strict=True):
+                    yield Outcome(number, recognition=recognition)
+
+    def prepare(self, source: Source, scale: Scale = "auto") -> PreparedPicture:
+        """Load a picture and bring it to the form that the model reads.
+
+        Raises:
+            ImageError: It can't be read or holds no formula; the message names it.
+        """
+        start = time.perf_counter()
+        picture = source() if callable(source) else source
+        image = load_image(picture)
+        try:
+            factor = estimate_scale(image) if scale == "auto" else 1.0 if scale is None else scale
+            prepared, geometry = prepare_with_geometry(image, self.preparation, scale=factor)
+        except ImageError as error:
+            if isinstance(picture, (str, Path)):
+                raise ImageError(f"{picture}: {error}", reason=error.reason) from error
+            raise
+        return PreparedPicture(prepared, factor, geometry, time.perf_counter() - start)
+
+    def _read(self, pictures: Sequence[PreparedPicture], options: RecognitionOptions) -> list[Recognition]:
+        start = time.perf_counter()
+        decoded = self._decode([picture.image for picture in pictures], options)
+        kept = options.nbest if options.rerank is None else options.beam
+        readings = [self._readings(hypotheses)[:kept] for hypotheses in decoded]
+        if options.rerank is not None:
+            rerank = _render_reranker() if options.rerank == "render" else options.rerank
+            readings = rerank([picture.image for picture in pictures], readings)
+        seconds = (time.perf_counter() - start) / len(pictures)
+        return [
+            Recognition(ranked[: options.nbest], picture.seconds + seconds, picture.scale)
+            for picture, ranked in zip(pictures, readings, strict=True)
+        ]
+
+    def _readings(self, hypotheses: Sequence[DecodedIds]) -> tuple[Reading, ...]:
+        scores = [hypothesis.score for hypothesis in hypotheses]
+        readings = []
+        for number, hypothesis in enumerate(hypotheses):
+            others = scores[:number] + scores[number + 1 :]
+            lead = hypothesis.score - max(others) if others else None
+            readings.append(self._reading(hypothesis, lead))
+        return tuple(readings)
+
+    def _reading(self, hypothesis: DecodedIds, lead: float | None) -> Reading:
+        tokens = tuple(self.dictionary[id_] for id_ in hypothesis.ids)
+        log_probabilities = hypothesis.token_log_probabilities
+        calibration = self.calibration
+        return Reading(
+            latex=format_tokens(tokens),
+            tokens=tokens,
+            confidence=calibration.formula_confidence(log_probabilities, lead=lead),
+            score=hypothesis.score,
+            token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
+        )
+
+
+def _batches(pictures: Mapping[int, PreparedPicture], batch_size: int) -> list[list[int]]:
+    """Numbers of pictures, like shapes together, each once."""
+    numbers = list(pictures)
+    sizes = np.array([pictures[number].image.shape for number in numbers], dtype=np.int64).reshape(-1, 2)
+    lengths = np.zeros(len(numbers), dtype=np.int64)
+    batches = make_batches(
+        order_by_shape(sizes, lengths), sizes, lengths, max_cost=_MOST_CELLS, max_samples=batch_size
+    )
+    return [[numbers[index] for index in batch] for batch in batches]
+
+
+def _render_reranker() -> Reranker:
+    from im2latex_fairseq.recognition.render_rerank import RenderReranker
+
+    return RenderReranker()

@@ -1,0 +1,114 @@
+"""Pictures of formulas to LaTeX: load a model once, then read as many pictures as there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
+from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
+from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
+from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
+from im2latex_fairseq.recognition.model_building import build_decoder
+from im2latex_fairseq.recognition.model_file import (
+    SPECIAL_SYMBOLS,
+    ModelFile,
+    ModelFileError,
+    load_model_file,
+)
+from im2latex_fairseq.recognition.options import RecognitionOptions
+from im2latex_fairseq.recognition.picture_reader import PictureReader
+
+SHIPPED_MODEL = Path(__file__).parent / "weights" / "base.safetensors"
+
+
+class Recognizer(PictureReader):
+    """A model that reads pictures of formulas, by torch.
+
+    Not for several threads at once; each may have its own.
+
+    Args:
+        model: What `load_model_file` or `convert_checkpoint` returned.
+        device: Where it computes, "cuda" for example.
+
+    Attributes:
+        model: As given: architecture, dictionary, preparation, calibration, card.
+        decoder: Encoder and decoder.
+        device: Where it computes.
+    """
+
+    def __init__(self, model: ModelFile, *, device: torch.device | str = "cpu") -> None:
+        super().__init__(model.dictionary, model.preparation, model.calibration)
+        self.model = model
+        self.device = torch.device(device)
+        self.decoder: FormulaDecoder = build_decoder(model, self.device)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        device: torch.device | str | None = None,
+        threads: int | None = None,
+    ) -> Recognizer:
+        """Load a model.
+
+        Args:
+            model: A model file (`.safetensors`) or a checkpoint of fairseq-train (`.pt`); None for the
+                model that comes with the package.
+            device: Where to compute; the CPU if None.
+            threads: CPU threads that torch uses, in the whole process; its own choice if None.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ModelFileError: It is damaged, foreign, of a later release, or no checkpoint of this task.
+            ValueError: `threads` is below 1.
+        """
+        if threads is not None:
+            if threads < 1:
+                raise ValueError(f"threads must be at least 1, got {threads}")
+            torch.set_num_threads(threads)
+        return cls(_read_model(SHIPPED_MODEL if model is None else Path(model)), device=device or "cpu")
+
+    def _decode(
+        self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
+    ) -> list[list[DecodedHypothesis]]:
+        images, sizes = pad_to_batch([to_tensor(picture) for picture in pictures])
+        return self.decoder.decode(
+            images.to(self.device),
+            sizes.to(self.device),
+            options.decoding_settings(),
+            self._token_filter if options.constrained else None,
+        )
+
+    @cached_property
+    def _token_filter(self) -> TokenFilter:
+        """Well formed LaTeX that doesn't repeat itself without end."""
+        # Imported here: what isn't asked for doesn't delay the first reading.
+        from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
+        from im2latex_fairseq.decoding.repetition import RepetitionFilter
+
+        bos, pad, eos, unk = range(len(SPECIAL_SYMBOLS))
+        symbols = self.dictionary
+        return CombinedFilter(
+            [LatexGrammarFilter(symbols, eos=eos, pad=pad, unk=unk, bos=bos), RepetitionFilter(symbols)]
+        )
+
+
+def _read_model(path: Path) -> ModelFile:
+    if path.suffix == ".safetensors":
+        if path == SHIPPED_MODEL and not path.is_file():
+            raise ModelFileError(
+                "this installation holds no weights; name a model file or a checkpoint of your own training"
+            )
+        return load_model_file(path)
+    # Imported here, since most programs read the model file alone.
+    from im2latex_fairseq.recognition.checkpoint_conversion import convert_checkpoint
+
+    return convert_checkpoint(path)
