@@ -60,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
         f"{PACKAGE}.models.positional_encoding",
         "torch",
     },
-    f"{PACKAGE}.decoding": {f"{PACKAGE}.latex", "numpy", "torch"},
+    f"{PACKAGE}.decoding": {f"{PACKAGE}.latex", "numpy", "scipy.optimize", "torch"},
     f"{PACKAGE}.models": {
         f"{PACKAGE}.models.image_encoders",
         f"{PACKAGE}.models.positional_encoding",
@@ -120,6 +120,8 @@ ARROWS: dict[str, set[str]] = {
         "numpy",
         "pypdfium2",
         "safetensors",
+        "scipy.ndimage",
+        "scipy.optimize",
         "torch",
         "typing_extensions",
     },
