@@ -75,7 +75,7 @@ setup(
         "safetensors>=0.4,<1",
         "sacrebleu>=2.3,<3",
         "rapidfuzz>=3.6,<4",
-        "scipy>=1.11,<2",
+        "scipy>=1.12,<2",
         "tqdm>=4.66,<5",
         "shtab>=1.13,<2",
         'tomli>=2,<3; python_version < "3.11"',

@@ -62,6 +62,7 @@ ARROWS: dict[str, set[str]] = {
     },
     f"{PACKAGE}.decoding": {f"{PACKAGE}.latex", "numpy", "scipy.optimize", "torch"},
     f"{PACKAGE}.models": {
+        f"{PACKAGE}.decoding",
         f"{PACKAGE}.models.image_encoders",
         f"{PACKAGE}.models.positional_encoding",
         "fairseq",

@@ -141,7 +141,7 @@ class RepetitionFilter:
         if before.is_full.any():
             is_cut = before.is_full & ~(self._filled(before) & goes_on).any(axis=1)
             after.cuts = before.cuts + is_cut
-        after.is_full = self._filled(after).any(axis=1)
+        after.is_full = np.asarray(self._filled(after).any(axis=1))
         return self._archive.add(after)
 
     def _filled(self, rows: _Rows) -> Bools:

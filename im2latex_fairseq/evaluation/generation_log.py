@@ -1,4 +1,4 @@
-"""What fairseq-generate printed: references (T-), hypotheses with their scores (H-), its own score line.
+"""What fairseq-generate printed: references (T-), hypotheses and their scores (H-, P-), its own score line.
 
 Of fairseq-interactive it reads the same, less references and score line. A sample with several H- lines has an
 n-best list (`--nbest`), best first.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from im2latex_fairseq.evaluation.errors import EvaluationInputError
@@ -30,10 +30,13 @@ class Candidate:
         text: Tokens joined by spaces.
         log2_probability: Its score as fairseq prints it: mean log2 probability a token (with `--lenpen 1`, as is
             fairseq's default).
+        token_log2_probabilities: log2 probability of each token, then that of the end, with four decimals;
+            None if the log has none.
     """
 
     text: str
     log2_probability: float
+    token_log2_probabilities: tuple[float, ...] | None = None
 
     @property
     def confidence(self) -> float:
@@ -139,6 +142,9 @@ def read_generation_log(path: str | Path) -> GenerationLog:
                 score_line = score["score"]
             continue
         kind, number = match["kind"], int(match["number"])
+        if kind == "P" and samples and samples[-1].number == number and samples[-1].candidates:
+            scores = _token_scores(match["body"], f"{path}, line {line_number}")
+            samples[-1].candidates[-1] = replace(samples[-1].candidates[-1], token_log2_probabilities=scores)
         if kind not in "TH":
             continue
         # fairseq writes all lines of a sample together: reference first, then the hypotheses.
@@ -197,3 +203,12 @@ def _candidate(body: str, place: str) -> Candidate:
     if math.isnan(log2_probability):
         raise EvaluationInputError(f"{place}: the score of a hypothesis is NaN; did the model diverge?")
     return Candidate(text, log2_probability)
+
+
+def _token_scores(body: str, place: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(score) for score in body.split())
+    except ValueError:
+        raise EvaluationInputError(
+            f"{place}: the scores of tokens should be numbers, not {body[:40]!r}; is the line cut off?"
+        ) from None

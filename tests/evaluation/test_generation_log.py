@@ -79,6 +79,19 @@ def test_an_n_best_list_is_read_whole(tmp_path: Path) -> None:
     assert (second.text, second.confidence) == ("x = y", 0.25)
     assert log.samples[0].line == 2
     assert log.score_line.startswith("BLEU")
+    assert (best.token_log2_probabilities, second.token_log2_probabilities) == ((-0.5,), (-2.0,))
+
+
+def test_a_log_may_lack_the_scores_of_tokens(tmp_path: Path) -> None:
+    (sample,) = read_generation_log(write(tmp_path, "T-0\ta\nH-0\t-1.0\ta\nP-1\t-9.0\n")).samples
+    assert sample.candidates[0].token_log2_probabilities is None
+
+
+def test_scores_of_tokens_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        EvaluationInputError, match=r"line 2: the scores of tokens should be numbers, not '-0\.1 x'"
+    ):
+        read_generation_log(write(tmp_path, "H-0\t-1.0\ta\nP-0\t-0.1 x\n"))
 
 
 def test_a_log_may_break_off(tmp_path: Path) -> None:
