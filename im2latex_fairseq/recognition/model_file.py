@@ -235,10 +235,13 @@ def _dictionary(symbols: list[str]) -> tuple[str, ...]:
 def _half(path: Path, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     import torch
 
-    halves = {}
+    rounded = {}
     for name, tensor in weights.items():
-        half = tensor.detach().to("cpu", torch.float16).contiguous()
-        if not bool(torch.isfinite(half).all()):
+        tensor = tensor.detach().cpu().contiguous()
+        # Batch norm counts batches, and its variances may be below what float16 holds.
+        if tensor.is_floating_point() and not name.endswith(("running_mean", "running_var")):
+            tensor = tensor.half()
+        if not bool(torch.isfinite(tensor).all()):
             raise ModelFileError(f"{path}: weight {name} has values that float16 can't hold")
-        halves[name] = half
-    return halves
+        rounded[name] = tensor
+    return rounded

@@ -1,0 +1,245 @@
+"""From pictures to results around a decoder that knows only how large a picture is."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from im2latex_fairseq.decoding.confidence import Calibration
+from im2latex_fairseq.images.errors import ImageError
+from im2latex_fairseq.images.preparation_settings import PreparationSettings
+from im2latex_fairseq.recognition import picture_reader
+from im2latex_fairseq.recognition.options import RecognitionOptions
+from im2latex_fairseq.recognition.picture_reader import PictureReader
+from im2latex_fairseq.recognition.results import Reading, Recognition
+from tests.recognition.tiny_models import CALIBRATION
+
+DICTIONARY = ("<s>", "<pad>", "</s>", "<unk>", "w", "x", "y")
+
+
+@dataclass(frozen=True)
+class Ids:
+    ids: tuple[int, ...]
+    score: float
+    token_log_probabilities: tuple[float, ...]
+
+
+class CountingReader(PictureReader):
+    """Reads as many `w` as the picture is wide in pixels less 16, then `x`; a second reading ends in `y`.
+
+    Attributes:
+        batches: Shapes of the pictures of each batch.
+    """
+
+    def __init__(self, calibration: Calibration = CALIBRATION) -> None:
+        super().__init__(DICTIONARY, PreparationSettings(), calibration)
+        self.batches: list[list[tuple[int, ...]]] = []
+
+    def _decode(self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions) -> list[list[Ids]]:
+        self.batches.append([picture.shape for picture in pictures])
+        found = []
+        for picture in pictures:
+            count = picture.shape[1] - 16
+            hypotheses = [
+                Ids((4,) * count + (last,), score, (-0.1,) * count + (score, -0.01))
+                for last, score in ((5, -0.2), (6, -0.7))
+            ]
+            found.append(hypotheses[: options.beam])
+        return found
+
+
+def bar(width: int, height: int = 16) -> NDArray[np.uint8]:
+    """A black bar; prepared, it is 8 px wider and higher."""
+    picture = np.full((height + 20, width + 20), 255, dtype=np.uint8)
+    picture[10 : 10 + height, 10 : 10 + width] = 0
+    return picture
+
+
+def read(reader: PictureReader, width: int) -> Recognition:
+    return reader.predict(bar(width), scale=None)
+
+
+def test_a_reading_and_its_confidences() -> None:
+    reading = read(CountingReader(), 11).readings[0]
+    assert reading.tokens == ("w", "w", "w", "x")
+    assert reading.latex == "wwwx"
+    assert reading.score == -0.2
+    log_probabilities = (-0.1, -0.1, -0.1, -0.2, -0.01)
+    assert reading.confidence == CALIBRATION.formula_confidence(log_probabilities, lead=0.5)
+    assert reading.token_confidences == CALIBRATION.token_confidences(log_probabilities)[:4]
+
+
+def test_the_lead_is_part_of_the_confidence() -> None:
+    """Whatever number of readings is asked for; and only where the search knows of another reading."""
+    weights = replace(CALIBRATION, formula_with_lead=replace(CALIBRATION.formula, lead=1.0))  # type: ignore[type-var]
+    reader = CountingReader(weights)
+    leading, other = reader.predict(bar(11), scale=None, nbest=2).readings
+    assert reader.predict(bar(11), scale=None).confidence == leading.confidence
+    greedy = reader.predict(bar(11), scale=None, beam=1)
+    assert greedy.confidence == CALIBRATION.formula_confidence((-0.1, -0.1, -0.1, -0.2, -0.01))
+    assert leading.confidence > greedy.confidence > other.confidence
+
+
+def test_a_picture_from_anything(tmp_path: Path) -> None:
+    image = Image.fromarray(bar(11))
+    path = tmp_path / "bar.png"
+    image.save(path)
+    content = path.read_bytes()
+    reader = CountingReader()
+    sources = [bar(11), image, path, str(path), content, io.BytesIO(content), lambda: path]
+    for source in sources:
+        recognition = reader.predict(source)  # type: ignore[arg-type]
+        assert isinstance(recognition, Recognition)
+        assert recognition.tokens == ("w", "w", "w", "x")
+    assert [r.latex for r in reader.predict((path, image))] == ["wwwx", "wwwx"]
+    assert [r.latex for r in reader.predict([path])] == ["wwwx"]
+    assert reader.predict([]) == []
+
+
+def test_the_order_stays_while_like_shapes_meet() -> None:
+    widths = [40, 11, 300, 12, 41, 301, 13, 39]
+    reader = CountingReader()
+    found = reader.predict([bar(width) for width in widths], scale=None, batch_size=3)
+    assert [len(recognition.tokens) for recognition in found] == [width + 8 - 16 + 1 for width in widths]
+    assert [sorted(width - 8 for _, width in batch) for batch in reader.batches] == [
+        [11, 12, 13],
+        [39, 40, 41],
+        [300, 301],
+    ]
+
+
+def test_results_come_as_soon_as_they_are_known() -> None:
+    """An endless stream is read a few batches at a time, and what can't be read doesn't hold up the others."""
+    taken = []
+
+    def endless() -> Iterator[NDArray[np.uint8]]:
+        while True:
+            taken.append(len(taken))
+            yield bar(11) if len(taken) % 2 else np.full((9, 9), 255, dtype=np.uint8)
+
+    reader = CountingReader()
+    outcomes = reader.recognize(endless(), RecognitionOptions(batch_size=2, scale=None))
+    first = [next(outcomes) for _ in range(10)]
+    assert len(taken) == 2 * picture_reader._WINDOW_BATCHES
+    assert len(reader.batches) == 1
+    assert sorted(outcome.number for outcome in first) == [0, 1, 2, 3, 5, 7, 9, 11, 13, 15]
+    for outcome in first:
+        assert (outcome.error is None) == (outcome.recognition is not None) == (outcome.number % 2 == 0)
+
+
+def test_wide_pictures_share_a_batch_with_few() -> None:
+    """Memory grows with the pixels of a batch, so that their number is limited, too."""
+    reader = CountingReader()
+    reader.predict([bar(700, 160)] * 20, scale=None, batch_size=64)
+    assert [len(batch) for batch in reader.batches] == [8, 8, 4]  # of 16,384 cells, each has 1,869
+
+
+def test_errors_are_raised_or_returned(tmp_path: Path) -> None:
+    reader = CountingReader()
+    blank = np.full((30, 30), 255, dtype=np.uint8)
+    sources = [bar(11), tmp_path / "none.png", blank, b"", bar(12)]
+    with pytest.raises(ImageError, match=r"none\.png: no such file"):
+        reader.predict(sources)
+    found = reader.predict(sources, on_error="return")
+    reasons = [result.reason if isinstance(result, ImageError) else result.latex for result in found]
+    assert reasons == ["wwwx", "missing", "blank", "empty_file", "wwwwx"]
+    with pytest.raises(ImageError, match="blank"):
+        reader.predict(blank)
+    with pytest.raises(ValueError, match="on_error must be 'raise' or 'return'"):
+        reader.predict(sources, on_error="ignore")  # type: ignore[call-overload]
+
+
+def test_a_blank_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "blank.png"
+    Image.new("L", (30, 30), 255).save(path)
+    with pytest.raises(ImageError, match=r"blank\.png: blank: no ink") as caught:
+        CountingReader().predict(path)
+    assert caught.value.reason == "blank"
+
+
+def test_an_interruption_loses_nothing_that_was_done() -> None:
+    class Interrupted(CountingReader):
+        def _decode(
+            self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
+        ) -> list[list[Ids]]:
+            if len(self.batches) == 2:
+                raise KeyboardInterrupt
+            return super()._decode(pictures, options)
+
+    outcomes = Interrupted().recognize([bar(11)] * 7, RecognitionOptions(batch_size=2))
+    assert [next(outcomes).number for _ in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes)
+
+
+def test_reranking_sees_the_whole_beam() -> None:
+    """By batch; it puts readings in another order, of which `nbest` are kept."""
+    seen = []
+
+    def backwards(
+        pictures: Sequence[NDArray[np.uint8]], readings: Sequence[tuple[Reading, ...]]
+    ) -> list[tuple[Reading, ...]]:
+        seen.append([picture.shape for picture in pictures])
+        return [tuple(reversed(of_picture)) for of_picture in readings]
+
+    found = CountingReader().predict([bar(11), bar(12)], rerank=backwards)
+    assert [[reading.latex for reading in recognition.readings] for recognition in found] == [
+        ["wwwy"],
+        ["wwwwy"],
+    ]
+    assert seen == [[(24, 19), (24, 20)]]
+
+
+def test_a_picture_is_scaled() -> None:
+    reader = CountingReader()
+    small = reader.predict(bar(40, 40), scale=0.5)
+    assert (small.scale, len(small.tokens)) == (0.5, 20 + 8 - 16 + 1)
+    assert reader.predict(bar(40, 40), scale=None).scale == 1.0
+    prepared = reader.prepare(bar(40, 40), 0.5)
+    assert prepared.image.shape == (28, 28)
+    assert prepared.geometry.original_size == (60, 60)
+
+
+def test_times_are_of_each_picture() -> None:
+    found = CountingReader().predict([bar(11)] * 3)
+    assert all(0 < recognition.seconds < 60 for recognition in found)
+
+
+def test_plain_values_for_json() -> None:
+    recognition = CountingReader().predict(bar(11), scale=None, nbest=2)
+    content = recognition.to_dict()
+    assert content["latex"] == recognition.latex == "wwwx"
+    assert content["tokens"] == ["w", "w", "w", "x"]
+    assert [other["latex"] for other in content["alternatives"]] == ["wwwy"]
+    assert content["scale"] == 1.0
+    assert math.isclose(content["confidence"], recognition.confidence)
+    assert len(content["token_confidences"]) == 4
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"beam": 0, "nbest": 1}, "at least as wide, got beam 0"),
+        ({"beam": 2, "nbest": 3}, "nbest 3 readings need a beam at least as wide, got beam 2"),
+        ({"nbest": 0}, "nbest must be at least 1"),
+        ({"max_len": 0}, "max_len must be at least 1"),
+        ({"batch_size": -1}, "batch_size must be at least 1"),
+        ({"scale": 0.0}, "scale must be from 0.01 to 100"),
+        ({"scale": float("nan")}, "scale must be from 0.01 to 100"),
+        ({"scale": "automatic"}, "scale must be a number, 'auto' or None"),
+        ({"precision": "float16"}, "precision must be one of"),
+        ({"rerank": "draw"}, "rerank must be 'render'"),
+    ],
+)
+def test_numbers_out_of_range(options: dict[str, object], message: str, tmp_path: Path) -> None:
+    """Told before any picture is read."""
+    with pytest.raises(ValueError, match=message):
+        CountingReader().predict(tmp_path / "none.png", **options)  # type: ignore[call-overload]
