@@ -234,7 +234,7 @@ PREDICT = Command(
         "  --json writes an object a line: path, latex, tokens, confidence (probability that the formula is right),\n"
         "  score, token_confidences, alternatives (the readings after the first), seconds, scale, low_confidence\n"
         "  and error; for a picture that could not be read path, latex (null), error and reason.\n"
-        "  Both forms can be scored as they are: im2latex score --hypotheses FILE.\n\n"
+        "  Both forms can be scored as they are: im2latex score --hypotheses FILE.tsv or FILE.jsonl.\n\n"
         "exit status:\n"
         "  0    all pictures were read\n"
         "  1    some could not be read: stderr says which and why, the others were read\n"
