@@ -38,15 +38,15 @@ class DecoderStep:
         tokens = graph.input("tokens", np.int64, ("pictures", "beams"))
         self.position = graph.input("position", np.int64, ())
         state = graph.input("state", np.float32, ("pictures", "beams", state_width))
-        self.keys = graph.input("keys", np.float32, ("pictures", heads, head_width, "cells"))
-        self.values = graph.input("values", np.float32, ("pictures", heads, "cells", head_width))
+        self._keys = graph.input("keys", np.float32, ("pictures", heads, head_width, "cells"))
+        self._values = graph.input("values", np.float32, ("pictures", heads, "cells", head_width))
         unread = graph.input("unread", np.bool_, ("pictures", "cells"))
         self._shape = graph.add("Shape", tokens)  # (P, K)
         self.tokens = graph.add("Reshape", tokens, graph.integers(-1))
         self._states = self._split_state(state, state_widths)
         # P x S -> P x 1 x 1 x S: heads, beams
-        self.unread = graph.add("Unsqueeze", unread, graph.integers(1, 2))
-        self._bias = graph.add("Where", self.unread, graph.number(float("-inf")), graph.number(0.0))
+        unread = graph.add("Unsqueeze", unread, graph.integers(1, 2))
+        self._bias = graph.add("Where", unread, graph.number(float("-inf")), graph.number(0.0))
 
     def linear(self, rows: str, name: str, matrix: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
         """rows @ matrix + bias, the matrix being (in, out)."""
@@ -70,31 +70,30 @@ class DecoderStep:
         return self.graph.add("Mul", values, self.graph.add("Sigmoid", gates))
 
     def attended(self, queries: str) -> str:
-        """What each row (rows, C) sees of its picture, (rows, C); queries are scaled already."""
+        """What each row (rows, C) sees of its picture, (rows, C); without a factor."""
         graph = self.graph
         by_head = graph.add("Concat", self._shape, graph.integers(self._heads, -1), axis=0)
         queries = graph.add("Transpose", graph.add("Reshape", queries, by_head), perm=[0, 2, 1, 3])
-        scores = graph.add("MatMul", queries, self.keys)  # P x heads x K x S
+        scores = graph.add("MatMul", queries, self._keys)  # P x heads x K x S
         weights = graph.add("Softmax", graph.add("Add", scores, self._bias), axis=-1)
-        attended = graph.add("Transpose", graph.add("MatMul", weights, self.values), perm=[0, 2, 1, 3])
+        attended = graph.add("Transpose", graph.add("MatMul", weights, self._values), perm=[0, 2, 1, 3])
         return graph.add("Reshape", attended, graph.integers(-1, self._width))
 
     def model(self, logits: str, size: int) -> onnx.ModelProto:
         """Finish the graph with logits (rows, V)."""
         graph = self.graph
         scores = graph.add("LogSoftmax", logits, axis=-1)
-        scores = graph.add("Reshape", scores, self.of_beams(size))
+        scores = graph.add("Reshape", scores, self._of_beams(size))
         graph.output(scores, "log_probabilities", np.float32, ("pictures", "beams", size))
         if self._state_width:
             state = graph.add("Concat", *self._new_states, axis=1)
-            state = graph.add("Reshape", state, self.of_beams(self._state_width))
+            state = graph.add("Reshape", state, self._of_beams(self._state_width))
         else:
             state = "state"
         graph.output(state, "new_state", np.float32, ("pictures", "beams", self._state_width))
         return graph.model()
 
-    def of_beams(self, width: int) -> str:
-        """The shape (P, K, width)."""
+    def _of_beams(self, width: int) -> str:
         return self.graph.add("Concat", self._shape, self.graph.integers(width), axis=0)
 
     def _split_state(self, state: str, widths: Sequence[int]) -> list[str | None]:

@@ -21,14 +21,15 @@ def encoder_graph(
     stride: tuple[int, int],
     weights: Weights,
     heads: int,
+    key_factor: float,
     half_weights: bool = False,
 ) -> onnx.ModelProto:
     """Write the graph of `ImageEncoder.forward` for one encoder.
 
     Inputs of the graph: `images` (B, 1, H, W) float32 in [0, 1], 0 = blank paper, any H and W; `sizes` (B, 2)
     int64, the unpadded (height, width) of each. Outputs: `keys` (B, heads, C / heads, S), `values` (B, heads, S,
-    C / heads), float32; `unread` (B, S) bool, True on padding and blank paper, where no attention must go;
-    `grid_size` (2,) int64, (H', W'), S = H' * W' in row-major order.
+    C / heads), float32, ready for a decoder's graph; `unread` (B, S) bool, True on padding and blank paper, where no
+    attention must go; `grid_size` (2,) int64, (H', W'), S = H' * W' in row-major order.
 
     Args:
         name: In the registry of encoders.
@@ -36,6 +37,7 @@ def encoder_graph(
         stride: (vertical, horizontal) pixels a cell.
         weights: Of the encoder.
         heads: Among which the decoder divides the channels; 1 for a decoder without heads.
+        key_factor: What the decoder multiplies its logits by, done here once a picture.
         half_weights: See `GraphBuilder`.
 
     Raises:
@@ -69,6 +71,8 @@ def encoder_graph(
     if weights.has("key_scale"):
         keys, values = _for_fconv(graph, keys, values, unread, float(weights.array("key_scale")))
 
+    if key_factor != 1.0:
+        keys = graph.add("Mul", keys, graph.number(key_factor))
     by_head = graph.integers(0, 0, heads, -1)
     keys = graph.add("Transpose", graph.add("Reshape", keys, by_head), perm=[0, 2, 3, 1])
     values = graph.add("Transpose", graph.add("Reshape", values, by_head), perm=[0, 2, 1, 3])
@@ -115,7 +119,11 @@ def _projection(graph: GraphBuilder, rows: str, weights: Weights) -> str:
 
 
 def _for_fconv(graph: GraphBuilder, keys: str, values: str, unread: str, key_scale: float) -> tuple[str, str]:
-    """The arithmetic of fairseq's FConvDecoder; see `ImageEncoder`, contract "fconv"."""
+    """The arithmetic of fairseq's FConvDecoder; see `ImageEncoder`, contract "fconv".
+
+    The encoder divides values by the square root of the number of cells, and the decoder multiplies what it
+    attended to by it: both are left out, here and in `fconv_graph`.
+    """
     width = graph.side(keys, 2)
     ones = graph.add("Expand", graph.number(1.0), graph.add("Unsqueeze", width, graph.integers(0)))
     zeros = graph.add("Mul", ones, graph.number(0.0))
@@ -123,5 +131,4 @@ def _for_fconv(graph: GraphBuilder, keys: str, values: str, unread: str, key_sca
     read = graph.add("Unsqueeze", graph.cast(graph.add("Not", unread), np.float32), graph.integers(2))
     count = graph.add("ReduceSum", read, graph.integers(1), keepdims=1)  # B x 1 x 1
     sum_ = graph.add("ReduceSum", graph.add("Mul", values, read), graph.integers(1), keepdims=1)
-    centred = graph.add("Sub", values, graph.add("Div", sum_, count))
-    return keys, graph.add("Div", centred, graph.add("Sqrt", count))
+    return keys, graph.add("Sub", values, graph.add("Div", sum_, count))

@@ -40,21 +40,22 @@ def model_graphs(model: ModelFile, *, half_weights: bool) -> tuple[onnx.ModelPro
     """
     architecture = model.architecture
     weights = Weights({name: tensor.float().numpy() for name, tensor in model.weights.items()})
-    heads = architecture.decoder_options["heads"] if architecture.decoder == "gated_conv" else 1
+    is_gated = architecture.decoder == "gated_conv"
+    heads = architecture.decoder_options["heads"] if is_gated else 1
+    head_width = architecture.embed_dim // heads
     encoder = encoder_graph(
         architecture.encoder,
         {**image_encoder_options(architecture.encoder), **architecture.encoder_options},
         build_encoder(model).stride,
         weights.below("encoder"),
         heads,
+        head_width**-0.5 if is_gated else 1.0,
         half_weights,
     )
     decoder = weights.below("decoder")
-    if architecture.decoder == "gated_conv":
+    if is_gated:
         return encoder, gated_conv_graph(decoder, heads, half_weights)
-    # (channels, kernel width[, layers back that the residual comes from])
-    residuals = [(*convolution, 1)[2] for convolution in architecture.decoder_options["convolutions"]]
-    return encoder, fconv_graph(decoder, residuals, half_weights)
+    return encoder, fconv_graph(decoder, architecture.decoder_options["residuals"], half_weights)
 
 
 def onnx_model_of(
@@ -76,6 +77,6 @@ def onnx_model_of(
         preparation=model.preparation,
         max_positions=architecture.decoder_options["max_positions"],
         precision=precision,
-        calibration=model.calibration.to_dict(),
+        calibration=model.calibration,
         origin=origin,
     )

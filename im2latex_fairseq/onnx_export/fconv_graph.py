@@ -69,18 +69,8 @@ def _residual(step: DecoderStep, earlier: list[str], back: int, projection: Weig
 def _attention(step: DecoderStep, x: str, embedded: str, weights: Weights) -> str:
     graph = step.graph
     queries = _mean(graph, _linear(step, x, weights.below("in_projection")), embedded)
-    attended = _times_root_of_cells(step, step.attended(queries))
+    attended = step.attended(queries)  # the factor sqrt(S) is in the values: see encoder_graph
     return _mean(graph, _linear(step, attended, weights.below("out_projection")), x)
-
-
-def _times_root_of_cells(step: DecoderStep, attended: str) -> str:
-    """Rows (P * K, C) times the square root of the number of cells that their picture's attention may go to."""
-    graph = step.graph
-    read = graph.cast(graph.add("Not", step.unread), np.float32)  # P x 1 x 1 x S
-    roots = graph.add("Sqrt", graph.add("ReduceSum", read, graph.integers(2, 3), keepdims=1))  # P x 1 x 1 x 1
-    roots = graph.add("Reshape", roots, graph.integers(0, 1, 1))
-    by_picture = graph.add("Reshape", attended, step.of_beams(-1))  # P x K x C
-    return graph.add("Reshape", graph.add("Mul", by_picture, roots), graph.add("Shape", attended))
 
 
 def _mean(graph: GraphBuilder, first: str, second: str) -> str:

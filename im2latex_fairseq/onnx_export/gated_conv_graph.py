@@ -34,21 +34,19 @@ def gated_conv_graph(weights: Weights, heads: int, half_weights: bool = False) -
     x = graph.add("Mul", graph.add("Gather", table, step.tokens, axis=0), graph.number(math.sqrt(channels)))
     x = graph.add("Add", x, graph.add("Gather", places, step.position, axis=0))
     for number, layer in enumerate(layers):
-        x = _layer(step, x, number, layer, channels, heads)
+        x = _layer(step, x, number, layer, channels)
     x = _norm(graph, x, weights.below("output_norm"))
     bias = graph.weight(weights.name("output_bias"), weights.array("output_bias"))
     return step.model(graph.add("Gemm", x, table, bias, transB=1), size)
 
 
-def _layer(step: DecoderStep, x: str, number: int, weights: Weights, channels: int, heads: int) -> str:
+def _layer(step: DecoderStep, x: str, number: int, weights: Weights, channels: int) -> str:
     graph = step.graph
     window = step.causal_window(_norm(graph, x, weights.below("conv_norm")), number, channels)
     x = graph.add("Add", x, step.gated(_linear(step, window, weights.below("conv"))))
     if not weights.has("query.weight"):  # a layer that doesn't attend
         return x
-    # The scale of the logits goes into the queries' weights.
-    scale = (channels // heads) ** -0.5
-    queries = _linear(step, _norm(graph, x, weights.below("attention_norm")), weights.below("query"), scale)
+    queries = _linear(step, _norm(graph, x, weights.below("attention_norm")), weights.below("query"))
     return graph.add("Add", x, _linear(step, step.attended(queries), weights.below("output")))
 
 
@@ -58,7 +56,5 @@ def _norm(graph: GraphBuilder, x: str, weights: Weights) -> str:
     )
 
 
-def _linear(step: DecoderStep, x: str, weights: Weights, scale: float = 1.0) -> str:
-    return step.linear(
-        x, weights.name("linear"), weights.array("weight").T * scale, weights.array("bias") * scale
-    )
+def _linear(step: DecoderStep, x: str, weights: Weights) -> str:
+    return step.linear(x, weights.name("linear"), weights.array("weight").T, weights.array("bias"))

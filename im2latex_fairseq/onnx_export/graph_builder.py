@@ -87,8 +87,9 @@ class GraphBuilder:
     def add_split(self, operator: str, *inputs: str, results: int, **attributes: Any) -> list[str]:
         """Add a node with several results."""
         self._count += 1
-        names = [f"{operator.lower()}_{self._count}_{n}" for n in range(results)]
-        self._nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
+        name = f"{operator.lower()}_{self._count}"
+        names = [f"{name}_{n}" for n in range(results)]
+        self._nodes.append(helper.make_node(operator, list(inputs), names, name=name, **attributes))
         return names
 
     def cast(self, value: str, kind: type[np.generic]) -> str:

@@ -50,7 +50,7 @@ class OnnxDecoder:
         """
         longest = min(settings.max_len, self._model.max_positions - 1)
         settings = dataclasses.replace(settings, max_len=longest)
-        search = BeamSearch(self._step, self._model.special, settings, token_filter)
+        search = BeamSearch(self._step, settings, token_filter)
         return search.run(self.encode(pictures).packed())
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]]) -> PictureMemory:

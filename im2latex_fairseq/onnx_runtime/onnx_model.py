@@ -8,12 +8,13 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from im2latex_fairseq.data.atomic_file import atomic_writer
-from im2latex_fairseq.images.preparation_settings import PreparationSettings, PreparationSettingsError
+from im2latex_fairseq.decoding.confidence import Calibration
+from im2latex_fairseq.images.preparation_settings import PreparationSettings
 
 FORMAT = "im2latex-onnx"
 VERSION = 1
@@ -29,29 +30,17 @@ class OnnxModelError(ValueError):
 
 
 @dataclass(frozen=True)
-class SpecialIds:
-    """Ids of the dictionary's own symbols."""
-
-    bos: int = 0
-    pad: int = 1
-    eos: int = 2
-    unk: int = 3
-
-
-@dataclass(frozen=True)
 class OnnxModel:
     """What an export holds.
 
     Attributes:
         encoder: Graph of the encoder, as bytes; `onnx_export.encoder_graph` says what goes in and out.
         decoder_step: Graph of one step of the decoder; see `onnx_export.decoder_step`.
-        symbols: The dictionary, in order of the ids.
+        symbols: The dictionary, in order of the ids; the first four are `SPECIAL_SYMBOLS`.
         preparation: How pictures are prepared.
         max_positions: Most tokens that the decoder knows places for, the end counted.
-        special: Ids of the dictionary's own symbols.
-        scale: Factor that brings pictures to the size of the train data, where the user gives none.
         precision: "float32" or "int8".
-        calibration: `Calibration.to_dict()`, or None.
+        calibration: From log-probabilities to confidences.
         origin: What it was exported from, for people to read: architecture, data, versions.
     """
 
@@ -60,10 +49,8 @@ class OnnxModel:
     symbols: tuple[str, ...]
     preparation: PreparationSettings
     max_positions: int
-    special: SpecialIds = field(default_factory=SpecialIds)
-    scale: float = 1.0
     precision: str = "float32"
-    calibration: Mapping[str, Any] | None = None
+    calibration: Calibration = field(default_factory=Calibration.none)
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -144,11 +131,9 @@ def _manifest(model: OnnxModel) -> bytes:
             name: {"bytes": len(graph), "sha256": hashlib.sha256(graph).hexdigest()}
             for name, graph in ((ENCODER, model.encoder), (DECODER_STEP, model.decoder_step))
         },
-        "scale": model.scale,
         "max_positions": model.max_positions,
         "preparation": model.preparation.to_dict(),
-        "calibration": None if model.calibration is None else dict(model.calibration),
-        "special": asdict(model.special),
+        "calibration": model.calibration.to_dict(),
         "symbols": list(model.symbols),
     }
     content["checksum"] = _checksum(content)
@@ -176,13 +161,11 @@ def _read(path: Path, read: Callable[[str], bytes]) -> OnnxModel:
             symbols=tuple(content["symbols"]),
             preparation=PreparationSettings.from_dict(content["preparation"]),
             max_positions=content["max_positions"],
-            special=SpecialIds(**content["special"]),
-            scale=content["scale"],
             precision=content["precision"],
-            calibration=content["calibration"],
+            calibration=Calibration.from_dict(content["calibration"]),
             origin=content["origin"],
         )
-    except (KeyError, TypeError, PreparationSettingsError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"{MANIFEST}: {error}") from error
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.onnx_runtime.onnx_model import SpecialIds
 from im2latex_fairseq.onnx_runtime.picture_memory import Floats, PictureMemory, StepDecoder
+from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 
+_BOS, PAD, EOS, _UNK = range(len(SPECIAL_SYMBOLS))
 Ids = NDArray[np.int64]
 _NEVER = np.float32(-np.inf)
 
@@ -90,13 +91,11 @@ class BeamSearch:
 
     Attributes:
         decoder: Scores next tokens.
-        special: Ids of the dictionary's own symbols.
         settings: Beam, lengths, number of results.
         token_filter: What may follow; None for everything.
     """
 
     decoder: StepDecoder
-    special: SpecialIds
     settings: DecodingSettings
     token_filter: ArrayFilter | None = None
     _finished: list[list[FoundHypothesis]] = field(default_factory=list, init=False)
@@ -136,26 +135,26 @@ class BeamSearch:
             pictures=np.arange(count),
             memory=memory,
             state=self.decoder.first_state(count),
-            tokens=np.full((count, 1, 1), self.special.eos, dtype=np.int64),
+            tokens=np.full((count, 1, 1), EOS, dtype=np.int64),
             sums=np.zeros((count, 1, 1), dtype=np.float32),
             rules=rules,
         )
 
     def _permitted(self, scores: Floats, beams: _Beams, step: int) -> Floats:
         """Log-probabilities (P, K, V), minus infinity where a token may not follow."""
-        special, max_len = self.special, self.settings.max_len
+        max_len = self.settings.max_len
         if np.isnan(scores).any():
             raise ValueError(
                 "the model's scores are NaN: its weights or the picture hold values that are no numbers; "
                 "export another checkpoint"
             )
-        scores[:, :, special.pad] = _NEVER
+        scores[:, :, PAD] = _NEVER
         if step == 0:
-            scores[:, :, special.eos] = _NEVER
+            scores[:, :, EOS] = _NEVER
         if step >= max_len:
-            end = scores[:, :, special.eos].copy()
+            end = scores[:, :, EOS].copy()
             scores[:] = _NEVER
-            scores[:, :, special.eos] = end
+            scores[:, :, EOS] = end
         elif self.token_filter is not None:
             allowed = self.token_filter.allowed_array(beams.rules.reshape(-1), step, max_len)
             if allowed is not None:
@@ -167,7 +166,7 @@ class BeamSearch:
         sums, parents, tokens = self._candidates(scores + beams.sums[:, :, -1:])
         wide = self._beam_width(scores.shape[2])
         alive = sums > _NEVER
-        ends = (tokens == self.special.eos) & alive
+        ends = (tokens == EOS) & alive
         self._finish(ends[:, :wide], sums, parents, beams, step)
         goes_on = alive & ~ends
         done = ~goes_on.any(axis=1) | (step >= self.settings.max_len)

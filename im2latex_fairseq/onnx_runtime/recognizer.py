@@ -1,0 +1,77 @@
+"""`OnnxRecognizer`: pictures to LaTeX by onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2latex_fairseq.onnx_runtime.onnx_decoder import OnnxDecoder
+from im2latex_fairseq.onnx_runtime.onnx_model import OnnxModel, read_onnx_model
+from im2latex_fairseq.onnx_runtime.search import ArrayFilter, FoundHypothesis
+from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
+from im2latex_fairseq.recognition.options import RecognitionOptions
+from im2latex_fairseq.recognition.picture_reader import PictureReader
+
+
+class OnnxRecognizer(PictureReader):
+    """An exported model that reads pictures of formulas, on the CPU; needs neither torch nor fairseq.
+
+    `predict` and `recognize`, their options and their results are those of `recognition.Recognizer`.
+
+    Args:
+        model: What `read_onnx_model` returned.
+        threads: CPU threads; onnxruntime's own choice if None.
+
+    Attributes:
+        model: As given: graphs, dictionary, preparation, calibration, origin.
+    """
+
+    def __init__(self, model: OnnxModel, *, threads: int | None = None) -> None:
+        super().__init__(model.symbols, model.preparation, model.calibration)
+        self.model = model
+        self._decoder = OnnxDecoder(model, threads)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> OnnxRecognizer:
+        """Load the folder or the zip that `im2latex export --format onnx` made.
+
+        Args:
+            path: Its path.
+            threads: CPU threads; onnxruntime's own choice if None.
+
+        Raises:
+            FileNotFoundError: There is nothing at that path.
+            OnnxModelError: It is no export, of a later version, incomplete or damaged.
+            ModuleNotFoundError: onnxruntime isn't installed.
+            ValueError: `threads` is below 1.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
+        return cls(read_onnx_model(path), threads=threads)
+
+    def _decode(
+        self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
+    ) -> list[list[FoundHypothesis]]:
+        settings = options.decoding_settings()
+        if settings.precision != "float32":
+            raise ValueError(
+                f"precision {settings.precision}: an exported model computes as it was exported; leave it out"
+            )
+        return self._decoder.decode(pictures, settings, self._token_filter if options.constrained else None)
+
+    @cached_property
+    def _token_filter(self) -> ArrayFilter:
+        """Well formed LaTeX that doesn't repeat itself without end; as `Recognizer` has it."""
+        from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
+        from im2latex_fairseq.decoding.repetition import RepetitionFilter
+        from im2latex_fairseq.decoding.token_filter import CombinedFilter
+
+        bos, pad, eos, unk = range(len(SPECIAL_SYMBOLS))
+        symbols = self.dictionary
+        return CombinedFilter(
+            [LatexGrammarFilter(symbols, eos=eos, pad=pad, unk=unk, bos=bos), RepetitionFilter(symbols)]
+        )
