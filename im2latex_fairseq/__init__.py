@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Recognizer", "__version__"]
 __version__ = "0.1.0"
 
-if "fairseq" in sys.modules:
+if sys.modules.get("fairseq") is not None:  # None: a program that shuts it out
     # `--user-dir` imports tasks/ and models/ by itself only when the package wasn't imported before.
     from im2latex_fairseq import plugin  # noqa: F401
 
