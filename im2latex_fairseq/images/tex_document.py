@@ -114,11 +114,11 @@ _DISPLAY_ENVIRONMENT = re.compile(
 )
 # The argument of a length, its characters parted by spaces as the benchmark's tokens are: "{ 1 c m }".
 _SPACED_LENGTH = re.compile(
-    r"\\(hspace|vspace|mspace|raisebox|rule)(\s*\*)?((?:\s*(?:\[[^][{}\\]*\]|\{[^{}\\]*\}))+)"
+    r"\\(hspace|vspace|mspace|raisebox|makebox|framebox|parbox|rule)(\s*\*)?((?:\s*(?:\[[^][{}\\]*\]|\{[^{}\\]*\}))+)"
 )
-_LENGTH_ARGUMENT = re.compile(r"([\[{])([-+.\s]*\d[.\d\s]*[a-z](?:\s*[a-z])*\s*)([\]}])")
+_LENGTH_ARGUMENT = re.compile(r"([\[{])([-+.,\s]*\d[.,\d\s]*[a-z](?:\s*[a-z])*\s*)([\]}])")
 _SPACED_KERN = re.compile(
-    r"\\(kern|mkern|hskip|mskip|vskip|raise|lower|moveleft|moveright)((?:\s*[-+.\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
+    r"\\(kern|mkern|hskip|mskip|vskip|raise|lower|moveleft|moveright)((?:\s*[-+.,\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
     r"(?:e\s*m|e\s*x|p\s*t|m\s*u|c\s*m|m\s*m|i\s*n|p\s*c|s\s*p|b\s*p|d\s*d|c\s*c))"
 )
 # amsmath allows these in an environment only, not in $$...$$.

@@ -15,7 +15,7 @@ from im2latex_fairseq.latex.tree import Raw
 MAX_DEPTH = 64
 END = ""  # what stands behind the last token
 CLOSERS = frozenset(["}", "&", END]) | ROW_ENDS  # what ends a sequence, besides \\right and \\end
-_UNITS = frozenset("pt mm cm in ex em mu bp pc dd cc sp".split())
+UNITS = frozenset("pt mm cm in ex em mu bp pc dd cc sp".split())
 
 
 class ParseError(Exception):
@@ -86,7 +86,7 @@ class TokenCursor:
             index += 1
         if tokens[index].startswith("\\") and tokens[index][1:].isalpha():
             end = index + 1  # a register: 0.5\textwidth
-        elif index > digits and tokens[index] + tokens[index + 1] in _UNITS:
+        elif index > digits and tokens[index] + tokens[index + 1] in UNITS:
             end = index + 2
         elif index > digits and "".join(tokens[index : index + 6]) in (
             "truept",
@@ -111,7 +111,7 @@ class TokenCursor:
         while self.tokens[self.position].isdigit() or self.tokens[self.position] in (".", "-"):
             self.position += 1
         unit = "".join(self.tokens[self.position : self.position + 2])
-        if unit in _UNITS:
+        if unit in UNITS:
             self.position += 2
         elif unit == "fi":
             self.position += 2
@@ -144,7 +144,7 @@ class TokenCursor:
             index += 1
         text = "".join(gap)
         if self.tokens[index] == "]" and (
-            text == "" or (text[-2:] in _UNITS and _is_number(text[:-2])) or r"\base" in text
+            text == "" or (text[-2:] in UNITS and _is_number(text[:-2])) or r"\base" in text
         ):
             self.position = index + 1
             return gap

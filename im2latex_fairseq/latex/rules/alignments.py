@@ -15,7 +15,7 @@ _FENCES = {
     "Vmatrix": (r"\|", r"\|"),
 }
 # Environments that can't stand inside a formula, and the one that looks like them.
-_INNER = {
+INNER_NAMES = {
     "align": "aligned",
     "align*": "aligned",
     "flalign": "aligned",
@@ -31,7 +31,7 @@ _INNER = {
 }
 _GAPS = frozenset(r"\vskip \vspace \smallskip \medskip \bigskip \kern \penalty".split())
 _BOXES = frozenset(r"\hbox \vbox \mbox \text \hrule".split())
-_EQNARRAYS = frozenset(["eqnarray", "eqnarray*"])
+EQUATION_ARRAYS = frozenset(["eqnarray", "eqnarray*"])
 
 
 def fence_matrices(sequence: Sequence) -> Sequence:
@@ -48,9 +48,9 @@ def _unified(node: Environment) -> Node:
             row.cells = [without_outer_braces(cell) for cell in row.cells]
         row.rules = _with_ink(row.rules)
         row.gap = []
-    if node.name in _EQNARRAYS:
+    if node.name in EQUATION_ARRAYS:
         return equation_array(node.rows)
-    node.name = _INNER.get(node.name, node.name)
+    node.name = INNER_NAMES.get(node.name, node.name)
     if node.columns is not None:
         node.columns = _repeated_columns(node.columns)
     fences = _FENCES.get(node.name)

@@ -28,7 +28,7 @@ _BOXES = frozenset([r"\mbox", r"\hbox"])  # their text keeps its size in scripts
 _OTHER_GLYPHS = frozenset("-.,;")
 # The two sizes that agree with those of scripts.
 _SIZES = {r"\tiny": r"\scriptscriptstyle", r"\scriptsize": r"\scriptstyle"}
-_TEXT_ACCENTS = {
+TEXT_ACCENTS = {
     r"\'": r"\acute",
     r"\`": r"\grave",
     r"\^": r"\hat",
@@ -41,7 +41,8 @@ _TEXT_ACCENTS = {
 }
 # Sizes that mathematics doesn't have; without effect on it.
 _OTHER_SIZES = frozenset(r"\footnotesize \small \normalsize \large \Large \LARGE \huge \Huge".split())
-_SWITCHES = FONT_SWITCHES | _OTHER_SIZES | frozenset(_SIZES)
+SIZE_SWITCHES = _OTHER_SIZES | frozenset(_SIZES)
+_SWITCHES = FONT_SWITCHES | SIZE_SWITCHES
 # Characters that mathematics sets with space around them and text doesn't.
 _SPACED = frozenset(",;:=+-*<>")
 _STYLED = frozenset(
@@ -238,7 +239,7 @@ def _with_accents(pieces: Sequence) -> Sequence:
             index = 0
             while index + 1 < len(run):
                 node = run[index]
-                accent = _TEXT_ACCENTS.get(node.text) if isinstance(node, Leaf) else None
+                accent = TEXT_ACCENTS.get(node.text) if isinstance(node, Leaf) else None
                 if accent is not None:
                     letter = run[index + 1]
                     inside = letter if isinstance(letter, Group) else Group([letter])
