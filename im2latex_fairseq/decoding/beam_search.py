@@ -103,10 +103,7 @@ class _BeamSearch:
 
     def _candidates(self, step: int) -> _Candidates:
         scorer, limits = self.scorer, self.limits
-        scores = scorer.log_probabilities(
-            torch.from_numpy(self.tokens).to(scorer.device),
-            None if self.rows is None else torch.from_numpy(self.rows).to(scorer.device),
-        )
+        scores = scorer.log_probabilities(self.tokens, self.rows)
         self.record.add_attention(scorer.attention(), self.pictures)
         forbid_tokens(scores, step, limits)
         self.filtered.forbid(scores, step)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from im2latex_fairseq.decoding.affine import Affine, layer_count, unnormed
-from im2latex_fairseq.decoding.causal_window import CausalWindow
+from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 from im2latex_fairseq.decoding.stepper import DTYPES, check_finite
@@ -28,12 +28,12 @@ class _Layer(NamedTuple):
 
 
 class FConvState:
-    """The convolutions' windows of each row, and the pictures.
+    """The rows' recent inputs of each layer, and the pictures.
 
     Args:
         layers: The weights, in the type that the state computes in.
         input_projection: Likewise.
-        windows: One a layer.
+        windows: The recent inputs.
         pictures: Their keys and values, in that type.
         record: Keep where each step looks.
     """
@@ -42,7 +42,7 @@ class FConvState:
         self,
         layers: list[_Layer],
         input_projection: Affine,
-        windows: list[CausalWindow],
+        windows: CausalWindows,
         pictures: PictureAttention,
         record: bool,
     ) -> None:
@@ -129,12 +129,12 @@ class FConvStepper:
         pictures = PictureAttention(
             (memory.keys * _HALF).to(dtype), (memory.values * spread).to(dtype), memory.counts, 1, beams
         )
-        windows = []
+        widths = []
         channels = len(input_projection.weight)
         for layer in layers:
-            windows.append(CausalWindow(layer.conv.weight.shape[1] // channels))
+            widths.append(layer.conv.weight.shape[1] // channels)
             channels = len(layer.conv.weight) // 2
-        return FConvState(layers, input_projection, windows, pictures, attention)
+        return FConvState(layers, input_projection, CausalWindows(widths), pictures, attention)
 
     def _prepared_in(self, precision: str) -> tuple[list[_Layer], Affine]:
         if precision not in self._prepared:
@@ -158,14 +158,14 @@ class FConvStepper:
         x = state.input_projection(target.to(dtype)).float()
         outputs = [x]
         looked: list[torch.Tensor] = []
-        for layer, window in zip(state.layers, state.windows, strict=True):
-            x = F.glu(layer.conv(window.push(x.to(dtype), rows)), dim=1).float()
+        for number, layer in enumerate(state.layers):
+            x = F.glu(layer.conv(state.windows.push(number, x.to(dtype), rows)), dim=1).float()
             if layer.query is not None and layer.output is not None:
-                query = layer.query(x.to(dtype)).float() + target
+                query = layer.query(x.to(dtype)) + target
                 attended, weights = state.pictures.attend(query.to(dtype))
                 x = (layer.output(attended) + x) * _HALF
                 if state.record:
-                    looked.append(weights[:, 0].float().flatten(0, 1))
+                    looked.append(weights.float().mean(dim=1).flatten(0, 1))
             if layer.residual:
                 residual = outputs[-layer.residual]
                 if layer.projection is not None:

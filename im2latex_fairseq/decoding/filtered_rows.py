@@ -21,6 +21,8 @@ class FilteredRows:
         self._filter = token_filter
         self._max_len = max_len
         self._states = np.zeros(rows, dtype=np.int64)
+        # Rows that nothing may follow hold no formula: the filter isn't asked about them any more.
+        self._alive = np.ones(rows, dtype=bool)
         if token_filter is not None:
             self._states = token_filter.begin(rows, max_len)
 
@@ -28,15 +30,22 @@ class FilteredRows:
         """Set what may not follow to minus infinity in (R, V), in place."""
         if self._filter is None:
             return
-        allowed = self._filter.allowed(self._states, step, self._max_len)
-        if allowed is not None:
-            log_probabilities.masked_fill_(~allowed.to(log_probabilities.device), float("-inf"))
+        allowed = self._filter.allowed(self._states[self._alive], step, self._max_len)
+        if allowed is None:
+            return
+        forbidden = ~allowed.to(log_probabilities.device)
+        if self._alive.all():
+            log_probabilities.masked_fill_(forbidden, float("-inf"))
+        else:
+            rows = torch.from_numpy(np.flatnonzero(self._alive)).to(forbidden.device)
+            log_probabilities[rows] = log_probabilities[rows].masked_fill(forbidden, float("-inf"))
 
     def advance(self, rows: np.ndarray, tokens: np.ndarray, alive: np.ndarray) -> None:
-        """Continue rows with tokens, each (R,); those not alive, (R,) bool, hold no formula and stay as they are."""
+        """Continue rows with tokens, each (R,); those not alive, (R,) bool, have no score and hold no formula."""
         if self._filter is None:
             return
         states = self._states[rows]
+        self._alive = alive
         if alive.all():
             self._states = self._filter.advance(states, tokens)
         else:

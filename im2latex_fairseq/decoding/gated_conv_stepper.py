@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from im2latex_fairseq.decoding.affine import Affine, affine_of, layer_count
-from im2latex_fairseq.decoding.causal_window import CausalWindow
+from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 from im2latex_fairseq.decoding.stepper import DTYPES, check_finite
@@ -26,17 +26,17 @@ class _Layer(NamedTuple):
 
 
 class GatedConvState:
-    """The convolutions' windows of each row, and the pictures.
+    """The rows' recent inputs of each layer, and the pictures.
 
     Args:
         layers: The weights, in the type that the state computes in.
-        windows: One a layer.
+        windows: The recent inputs.
         pictures: Their keys and values, in that type.
         record: Keep where each step looks.
     """
 
     def __init__(
-        self, layers: list[_Layer], windows: list[CausalWindow], pictures: PictureAttention, record: bool
+        self, layers: list[_Layer], windows: CausalWindows, pictures: PictureAttention, record: bool
     ) -> None:
         self.layers = layers
         self.windows = windows
@@ -123,9 +123,10 @@ class GatedConvStepper:
         """See `DecoderStepper.begin`."""
         dtype = DTYPES[precision]
         layers = self._layers_in(precision)
+        widths = [layer.conv.weight.shape[1] // self._channels for layer in layers]
         return GatedConvState(
             layers,
-            [CausalWindow(layer.conv.weight.shape[1] // self._channels) for layer in layers],
+            CausalWindows(widths),
             PictureAttention(
                 memory.keys.to(dtype), memory.values.to(dtype), memory.counts, self._heads, beams
             ),
@@ -151,9 +152,9 @@ class GatedConvStepper:
         x += self._positions[state.position]
         state.position += 1
         looked: list[torch.Tensor] = []
-        for layer, window in zip(state.layers, state.windows, strict=True):
+        for number, layer in enumerate(state.layers):
             dtype = layer.conv.weight.dtype
-            under_kernel = window.push(layer.conv_norm.normalise(x).to(dtype), rows)
+            under_kernel = state.windows.push(number, layer.conv_norm.normalise(x).to(dtype), rows)
             # x stays in float32, the products are added to it
             x += F.glu(layer.conv(under_kernel), dim=1)
             if layer.query is None or layer.output is None or layer.attention_norm is None:

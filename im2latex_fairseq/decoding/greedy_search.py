@@ -37,9 +37,9 @@ def greedy_search(
     record = SearchRecord(pictures, 1, limits.max_len)
     filtered = FilteredRows(token_filter, pictures, limits.max_len)
     going = np.arange(pictures)
-    tokens = torch.full((pictures,), limits.begin, device=scorer.device)
+    tokens = np.full(pictures, limits.begin)
     totals = np.zeros(pictures, dtype=np.float32)
-    rows: torch.Tensor | None = None
+    rows: np.ndarray | None = None
     for step in range(limits.max_len + 1):
         scores = scorer.log_probabilities(tokens, rows)
         record.add_attention(scorer.attention(), going)
@@ -59,15 +59,13 @@ def greedy_search(
             )
         if finished.all():
             break
-        rows = None
+        tokens, rows = chosen, None
         if finished.any():
-            rest = slots_of_the_rest(finished)
-            scorer.keep(rest)
-            going, chosen, totals = going[rest], chosen[rest], totals[rest]
-            rows = torch.from_numpy(rest).to(scorer.device)
-        record.add(step, going, chosen[:, None], np.zeros((len(going), 1)), totals[:, None])
-        tokens = torch.from_numpy(chosen).to(scorer.device)
+            rows = slots_of_the_rest(finished)
+            scorer.keep(rows)
+            going, tokens, totals = going[rows], tokens[rows], totals[rows]
+        record.add(step, going, tokens[:, None], np.zeros((len(going), 1)), totals[:, None])
         filtered.advance(
-            np.arange(len(going)) if rows is None else rest, chosen, np.ones(len(going), dtype=bool)
+            np.arange(len(going)) if rows is None else rows, tokens, np.ones(len(going), dtype=bool)
         )
     return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # a program that runs without torch reads hypotheses too
+    import torch
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,11 @@ class DecodedHypothesis:
         token_log_probabilities: T + 1 of them: one a token, then that of the end.
         attention: Where each token and the end looked, (T + 1, S) float32, the mean over layers and heads;
             zero on cells without ink. None unless asked for.
+        grid_size: (H', W') of those S cells, row-major, the same for all pictures of a batch; with attention.
     """
 
     ids: tuple[int, ...]
     score: float
     token_log_probabilities: tuple[float, ...]
     attention: torch.Tensor | None = None
+    grid_size: tuple[int, int] | None = None

@@ -37,9 +37,14 @@ class RowScorer:
         ]
         self.device = memories[0].keys.device
 
-    def log_probabilities(self, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-        """Read a token a row and score the next: (R, V) float32; see `DecoderStepper.step`."""
-        scores = [self._log_softmax(stepper.step(state, tokens, rows)) for stepper, state in self._models]
+    def log_probabilities(self, tokens: np.ndarray, rows: np.ndarray | None) -> torch.Tensor:
+        """Read a token a row and score the next: (R, V) float32; see `DecoderStepper.step` for the arguments."""
+        tokens_there = torch.from_numpy(tokens).to(self.device)
+        rows_there = None if rows is None else torch.from_numpy(rows).to(self.device)
+        scores = [
+            self._log_softmax(stepper.step(state, tokens_there, rows_there))
+            for stepper, state in self._models
+        ]
         if len(scores) == 1:
             return scores[0]
         return torch.logsumexp(torch.stack(scores), dim=0) - math.log(len(scores))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class TokenFilter(Protocol):
@@ -46,11 +48,23 @@ class TokenFilter(Protocol):
         ...
 
 
+@runtime_checkable
+class ArrayFilter(TokenFilter, Protocol):
+    """A filter that also answers where torch isn't installed."""
+
+    def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
+        """What `allowed` says, as an array."""
+        ...
+
+
 class CombinedFilter:
     """What every one of several filters allows.
 
+    Where nothing is left, the later ones give way: a filter then sees a token that it would have forbidden, and
+    has to take it.
+
     Args:
-        filters: At least one.
+        filters: At least one, the one that has to be obeyed first.
     """
 
     def __init__(self, filters: Sequence[TokenFilter]) -> None:
@@ -69,12 +83,22 @@ class CombinedFilter:
 
     def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
         """See `TokenFilter.allowed`."""
+        import torch
+
+        mask = self.allowed_array(states, step, max_len)
+        return None if mask is None else torch.from_numpy(mask)
+
+    def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
+        """`allowed` as an array, without torch if the filters can do without."""
         parts = self._parts[states]
-        together: torch.Tensor | None = None
+        together: np.ndarray | None = None
         for number, token_filter in enumerate(self._filters):
-            mask = token_filter.allowed(parts[:, number], step, max_len)
-            if mask is not None:
-                together = mask if together is None else together & mask
+            mask = _allowed_array(token_filter, parts[:, number], step, max_len)
+            if together is None or mask is None:
+                together = mask if together is None else together
+                continue
+            both = together & mask
+            together = np.where(both.any(axis=1, keepdims=True), both, together)
         return together
 
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -95,3 +119,14 @@ class CombinedFilter:
         if added:
             self._parts = np.concatenate([self._parts, np.array(added, dtype=np.int64)])
         return places
+
+
+def _allowed_array(
+    token_filter: TokenFilter, states: np.ndarray, step: int, max_len: int
+) -> np.ndarray | None:
+    as_array = getattr(token_filter, "allowed_array", None)
+    if as_array is not None:
+        array: np.ndarray | None = as_array(states, step, max_len)
+        return array
+    mask = token_filter.allowed(states, step, max_len)
+    return None if mask is None else mask.cpu().numpy()
