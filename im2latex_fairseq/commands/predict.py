@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from im2latex_fairseq.preparation.progress import Progress
     from im2latex_fairseq.recognition.line_output import LineOutput
     from im2latex_fairseq.recognition.options import RecognitionOptions
+    from im2latex_fairseq.recognition.picture_reader import PictureReader
     from im2latex_fairseq.recognition.picture_sources import PictureSource
-    from im2latex_fairseq.recognition.recognizer import Recognizer
     from im2latex_fairseq.recognition.results import Outcome, Recognition
 
 _READ, _SOME_FAILED, _INTERRUPTED = 0, 1, 130
@@ -39,10 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         for source in sources:
             if source.path is not None and output.is_file(source.path):
                 raise CommandError(f"--output {arguments.output} is a picture to read; name another file")
-        # Imported when what costs little is known to be right.
-        from im2latex_fairseq.recognition.recognizer import Recognizer
-
-        recognizer = Recognizer.load(arguments.model, device=arguments.device, threads=arguments.threads)
+        recognizer = _load(arguments)  # when what costs little is known to be right
         output.begin()
         results = _Results(arguments, sources, output)
         try:
@@ -88,7 +85,7 @@ class _Results:
     failed: Counter[str] = field(default_factory=Counter)
     formulas: list[str] = field(default_factory=list)
 
-    def read_all(self, recognizer: Recognizer) -> None:
+    def read_all(self, recognizer: PictureReader) -> None:
         """Read every picture; one that can't be read costs only itself."""
         outcomes = recognizer.recognize((source.open for source in self.sources), _options(self.arguments))
         with _progress(self.arguments, len(self.sources)) as progress:
@@ -142,6 +139,24 @@ class _Results:
             _say(f"{source.name}: confidence {recognition.confidence:.0%}; compare it with the picture")
         if arguments.copy:
             self.formulas.append(recognition.latex)
+
+
+def _load(arguments: argparse.Namespace) -> PictureReader:
+    """The model of the command line: ours, a checkpoint, or an export for onnxruntime, which needs no torch."""
+    from im2latex_fairseq.onnx_runtime.onnx_model import is_onnx_model
+
+    if arguments.model is None or not is_onnx_model(arguments.model):
+        from im2latex_fairseq.recognition.recognizer import Recognizer
+
+        return Recognizer.load(arguments.model, device=arguments.device, threads=arguments.threads)
+    if arguments.device not in (None, "cpu"):
+        raise CommandError(f"--device {arguments.device}: exported models compute on the CPU; leave it out")
+    from im2latex_fairseq.onnx_runtime.recognizer import OnnxRecognizer
+
+    try:
+        return OnnxRecognizer.load(arguments.model, threads=arguments.threads)
+    except ModuleNotFoundError as error:
+        raise CommandError(str(error)) from error
 
 
 def _options(arguments: argparse.Namespace) -> RecognitionOptions:

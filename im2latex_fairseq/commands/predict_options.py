@@ -57,7 +57,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="FILE",
         type=Path,
-        help="model file or checkpoint of fairseq-train; without it, the shipped one",
+        help="model file, checkpoint of fairseq-train or export for onnxruntime; without it, the shipped one",
     )
     group.add_argument(
         "--beam", metavar="N", type=_positive, default=5, help="width of the search; 1 is fastest"

@@ -222,6 +222,39 @@ def test_without_a_clipboard_the_line_is_written_all_the_same(
     assert "clipboard: no program to read it" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "trouble, device, status, says",
+    [
+        (None, "cpu", 0, ""),
+        (None, "cuda", 2, "exported models compute on the CPU"),
+        (ModuleNotFoundError("pip install onnxruntime"), "cpu", 2, "pip install onnxruntime"),
+    ],
+)
+def test_an_export_is_read_by_onnxruntime(
+    fake: type[FakeRecognizer],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    trouble: Exception | None,
+    device: str,
+    status: int,
+    says: str,
+) -> None:
+    def load(path: Path, *, threads: int | None) -> type[FakeRecognizer]:
+        assert (path, threads) == (Path("export"), 2)
+        if trouble is not None:
+            raise trouble
+        return fake
+
+    Path("export").mkdir()
+    Path("export/model.json").write_text("{}")
+    monkeypatch.setattr("im2latex_fairseq.onnx_runtime.recognizer.OnnxRecognizer.load", load)
+    assert predict("3.png", "--model", "export", "--threads", 2, "--device", device) == status
+    out, err = capfd.readouterr()
+    assert out == ("" if status else "x_{3}\n")
+    assert says in err
+    assert not hasattr(fake, "loaded"), "torch isn't asked"
+
+
 # -- the real thing ------------------------------------------------------------------------------------
 
 
