@@ -8,8 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from im2latex_fairseq.decoding.repeated_tokens import (
+    RepetitionLimits,
+    count_repeated_tokens,
+    learn_limits,
+)
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
-from im2latex_fairseq.decoding.unit_spans import LongestSpans, learn_longest_spans
 
 MAX_LEN = 400
 SYMBOLS = [
@@ -86,32 +90,44 @@ def test_cuts_every_loop_after_more_than_two_rounds(unit: str, before: str) -> N
 def test_any_unit_is_cut_and_nothing_else_is_forbidden(unit: list[int]) -> None:
     token_filter = RepetitionFilter(SYMBOLS)
     states = token_filter.begin(1, MAX_LEN)
-    for step in range(130):
+    for step in range(210):
         wanted = unit[step % len(unit)]
         refused = forbidden(token_filter.allowed(states, step, MAX_LEN))
         if refused:
             assert refused == {wanted}
             return
         states = token_filter.advance(states, np.array([wanted]))
-    pytest.fail("a unit went on for 130 tokens")
+    pytest.fail("a unit went on for 210 tokens")
 
 
-@given(
-    st.lists(st.lists(st.sampled_from([4, 5, 6, SYMBOLS.index("~")]), max_size=40), min_size=1, max_size=5)
+REPEATING = st.builds(
+    lambda unit, rounds, after: (unit * rounds)[:80] + after,
+    st.lists(st.sampled_from([4, 5, 6, SYMBOLS.index("~")]), min_size=1, max_size=8),
+    st.integers(1, 30),
+    st.lists(st.integers(4, len(SYMBOLS) - 1), max_size=5),
 )
-def test_formulas_that_spans_were_learned_from_pass(formulas: list[list[int]]) -> None:
-    # A margin above 1: a unit that fills all it may and then ends counts as a loop that was cut.
-    spans = learn_longest_spans(
-        [[SYMBOLS[token] for token in tokens] for tokens in formulas], longest_unit=6, margin=1.1
-    )
+
+
+@given(st.lists(REPEATING, min_size=1, max_size=5))
+def test_formulas_that_limits_were_learned_from_pass(formulas: list[list[int]]) -> None:
+    limits = learn_limits([[SYMBOLS[token] for token in tokens] for tokens in formulas], margin=1.0)
     for tokens in formulas:
-        assert first_refusal(RepetitionFilter(SYMBOLS, spans), tokens) is None
+        assert first_refusal(RepetitionFilter(SYMBOLS, limits), tokens) is None
 
 
-@given(st.lists(st.integers(0, 3), max_size=60), st.randoms(use_true_random=False))
-def test_always_leaves_the_end_and_a_token(choices: list[int], random: object) -> None:
+@given(REPEATING, st.integers(0, 30), st.integers(0, 30))
+def test_a_formula_passes_if_and_only_if_it_is_within_the_limits(
+    tokens: list[int], inked: int, spaced: int
+) -> None:
+    counts = count_repeated_tokens([[SYMBOLS[token] for token in tokens]])[0]
+    refusal = first_refusal(RepetitionFilter(SYMBOLS, RepetitionLimits(inked, spaced)), tokens)
+    assert (refusal is None) == (counts[0] <= inked and counts[1] <= spaced)
+
+
+@given(st.lists(st.integers(0, 3), max_size=60))
+def test_always_leaves_the_end(choices: list[int]) -> None:
     """Even with a dictionary of four tokens, and whatever was written."""
-    token_filter = RepetitionFilter(["</s>", "a", "b", "~"], LongestSpans((2, 4, 6), (2, 4, 6)))
+    token_filter = RepetitionFilter(["</s>", "a", "b", "~"], RepetitionLimits(1, 0))
     states = token_filter.begin(1, MAX_LEN)
     for step, choice in enumerate(choices):
         refused = forbidden(token_filter.allowed(states, step, MAX_LEN))
@@ -123,21 +139,21 @@ def test_always_leaves_the_end_and_a_token(choices: list[int], random: object) -
 def test_states_are_values_that_the_search_may_copy_and_keep() -> None:
     """Each row says what it would say alone, however rows were reordered on the way."""
     random = np.random.default_rng(7)
-    together = RepetitionFilter(SYMBOLS, LongestSpans((3, 4, 6), (5, 6, 6)))
+    together = RepetitionFilter(SYMBOLS, RepetitionLimits(1, 2))
     states = together.begin(6, MAX_LEN)
     texts: list[list[int]] = [[] for _ in range(6)]
     seen_refusal = False
-    for step in range(24):
+    for step in range(30):
         mask = together.allowed(states, step, MAX_LEN)
         for row, text in enumerate(texts):
-            alone = RepetitionFilter(SYMBOLS, LongestSpans((3, 4, 6), (5, 6, 6)))
+            alone = RepetitionFilter(SYMBOLS, RepetitionLimits(1, 2))
             state = alone.begin(1, MAX_LEN)
             for token in text:
                 state = alone.advance(state, np.array([token]))
             assert forbidden(mask, row) == forbidden(alone.allowed(state, step, MAX_LEN))
             seen_refusal |= bool(forbidden(mask, row))
         order = random.integers(0, 6, 6)
-        tokens = np.array([random.choice(ids("a b ~")) for _ in range(6)])
+        tokens = np.array([random.choice(ids("a ~"), p=[0.9, 0.1]) for _ in range(6)])
         states = together.advance(states[order], tokens)
         texts = [[*texts[parent], int(token)] for parent, token in zip(order, tokens, strict=True)]
     assert seen_refusal
@@ -151,33 +167,38 @@ def test_says_nothing_where_nothing_repeats() -> None:
         states = token_filter.advance(states, np.full(3, token))
 
 
-def test_a_loop_that_was_cut_begins_anew_for_shorter_and_shorter() -> None:
+@pytest.mark.parametrize("between", ["x", "x y", "x = y"])
+@pytest.mark.parametrize("unit", ["c", "~", "{ } &"])
+def test_a_loop_that_was_cut_does_not_begin_anew(unit: str, between: str) -> None:
     token_filter = RepetitionFilter(SYMBOLS)
     states = token_filter.begin(1, MAX_LEN)
-    loop, other = ids("c x")
-    rounds, length = [], 0
-    for step in range(150):
-        is_refused = loop in forbidden(token_filter.allowed(states, step, MAX_LEN))
-        if is_refused:
+    rounds: list[int] = []
+    length, plan = 0, ids(unit)
+    for step in range(250):
+        refused = forbidden(token_filter.allowed(states, step, MAX_LEN))
+        if plan[0] in refused and length:
             rounds.append(length)
-        length = 0 if is_refused else length + 1
-        states = token_filter.advance(states, np.array([other if is_refused else loop]))
-    assert rounds[:3] == sorted(rounds[:3], reverse=True)
-    assert rounds[2] <= rounds[0] / 4
-    assert min(rounds[:4]) >= 3  # three of a unit stay possible, until `c c c x` is the loop itself
+            length, plan = 0, [*ids(between), *ids(unit)]
+        if plan[0] in refused:  # the loop of loop and break is cut as well
+            break
+        length += 1
+        states = token_filter.advance(states, np.array([plan[0]]))
+        plan = plan[1:] or ids(unit)
+    assert rounds[0] > 40
+    assert all(length <= 8 + 2 * len(ids(unit)) + len(ids(between)) for length in rounds[1:])
 
 
 def test_a_forced_token_goes_on_counting_without_a_cut() -> None:
     """Behind a grammar that leaves nothing else, the filter isn't obeyed, and must not take that for an end."""
-    token_filter = RepetitionFilter(SYMBOLS, LongestSpans((3,), (3,)))
+    token_filter = RepetitionFilter(SYMBOLS, RepetitionLimits(2, 2))
     states = token_filter.begin(1, MAX_LEN)
     brace = ids("}")[0]
-    for step in range(8):
-        assert forbidden(token_filter.allowed(states, step, MAX_LEN)) == ({brace} if step >= 3 else set())
+    for step in range(16):
+        assert forbidden(token_filter.allowed(states, step, MAX_LEN)) == ({brace} if step >= 10 else set())
         states = token_filter.advance(states, np.array([brace]))
 
 
 def test_begin_forgets() -> None:
-    token_filter = RepetitionFilter(SYMBOLS, LongestSpans((3,), (3,)))
+    token_filter = RepetitionFilter(SYMBOLS, RepetitionLimits(2, 2))
     for _ in range(2):
-        assert first_refusal(token_filter, ids("c c c c")) == 3
+        assert first_refusal(token_filter, ids("c " * 20)) == 10

@@ -1,8 +1,8 @@
-"""Learns how long a unit of tokens may go on, and tells how many formulas of other files that would cut off.
+"""Learns how much formulas may repeat themselves, and tells how many formulas of other files that would cut off.
 
-    python -m examples.im2latex_100k.longest_spans --learn data-bin/train.tsv --check data-bin/valid.tsv
+    python -m examples.im2latex_100k.repetition_limits --learn data-bin/train.tsv --check data-bin/valid.tsv
 
-`DEFAULT_SPANS` of `im2latex_fairseq/decoding/unit_spans.py` are what it prints of the train split.
+`DEFAULT_LIMITS` of `im2latex_fairseq/decoding/repeated_tokens.py` are what it prints of the train split.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from im2latex_fairseq.data.manifest import read_manifest
+from im2latex_fairseq.decoding.repeated_tokens import RepetitionLimits, learn_limits
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
-from im2latex_fairseq.decoding.unit_spans import LongestSpans, learn_longest_spans
 
 Tokens = Sequence[str]
 
@@ -23,11 +23,11 @@ Tokens = Sequence[str]
 _ROWS = 320
 
 
-def cut_formulas(formulas: Sequence[Tokens], spans: LongestSpans) -> list[Tokens]:
+def cut_formulas(formulas: Sequence[Tokens], limits: RepetitionLimits) -> list[Tokens]:
     """Formulas of which `RepetitionFilter` forbids a token, when each is written token by token."""
     symbols = sorted({token for tokens in formulas for token in tokens})
     id_of = {symbol: number for number, symbol in enumerate(symbols)}
-    token_filter = RepetitionFilter(symbols, spans)
+    token_filter = RepetitionFilter(symbols, limits)
     cut: list[Tokens] = []
     ordered = sorted(formulas, key=len, reverse=True)
     for start in range(0, len(ordered), _ROWS):
@@ -59,23 +59,20 @@ def read_formulas(manifest: Path) -> list[Tokens]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print spans and checks."""
-    parser = argparse.ArgumentParser(description="Learn how long a unit of tokens may go on.")
+    """Print limits and checks."""
+    parser = argparse.ArgumentParser(description="Learn how much formulas may repeat themselves.")
     parser.add_argument("--learn", type=Path, required=True, help="manifest of the train split")
     parser.add_argument("--check", type=Path, action="append", default=[], help="manifest; may be repeated")
-    parser.add_argument("--longest-unit", type=int, default=32, help="in tokens (default 32)")
-    parser.add_argument("--margin", type=float, default=1.5, help="times the longest seen (default 1.5)")
+    parser.add_argument("--margin", type=float, default=1.5, help="times the most seen (default 1.5)")
     options = parser.parse_args(arguments)
     try:
-        spans = learn_longest_spans(
-            read_formulas(options.learn), longest_unit=options.longest_unit, margin=options.margin
-        )
+        limits = learn_limits(read_formulas(options.learn), margin=options.margin)
         checked = {path: read_formulas(path) for path in options.check}
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(spans)
+    print(limits)
     for path, formulas in checked.items():
-        cut = cut_formulas(formulas, spans)
+        cut = cut_formulas(formulas, limits)
         print(f"{path}: {len(cut)} of {len(formulas):,} formulas would be cut")
         for tokens in cut:
             print("  " + " ".join(tokens))
