@@ -24,6 +24,7 @@ FAIRSEQ = [
 ]
 
 MATHTEXT = ["matplotlib>=3.8,<4"]
+ONNX = ["onnx>=1.16,<2", "onnxruntime>=1.20,<2"]
 PDF = ["pypdfium2>=4.30,<6"]
 TENSORBOARD = ["tensorboard>=2.14,<3"]
 TEST = ["pytest>=8,<10", "pytest-xdist>=3.5,<4", "hypothesis>=6.100,<7", "setuptools>=70.1", "packaging>=23"]
@@ -62,6 +63,7 @@ setup(
             "**/*.css",
             "**/*.js",
             "**/*.safetensors",
+            "**/*.md",
         ]
     },
     entry_points={"console_scripts": ["im2latex=im2latex_fairseq.commands.main:main"]},
@@ -82,12 +84,13 @@ setup(
     ],
     extras_require={
         "mathtext": MATHTEXT,
+        "onnx": ONNX,
         "pdf": PDF,
         "tensorboard": TENSORBOARD,
         "test": TEST,
         "lint": LINT,
         "dev": DEV,
-        "all": [*MATHTEXT, *PDF, *TENSORBOARD],
+        "all": [*MATHTEXT, *ONNX, *PDF, *TENSORBOARD],
     },
     classifiers=[
         "Intended Audience :: Science/Research",

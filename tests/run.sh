@@ -4,7 +4,7 @@
 #     bash tests/run.sh tests/latex -k tokenizer
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source .ci/setup_environment.sh test,mathtext,pdf
+source .ci/setup_environment.sh test,mathtext,onnx,pdf
 
 # A process a core, with one thread each: torch's threads would only wait for one another.
 export OMP_NUM_THREADS=1

@@ -99,6 +99,8 @@ ARROWS: dict[str, set[str]] = {
     },
     f"{PACKAGE}.onnx_export": {
         f"{PACKAGE}.__version__",
+        f"{PACKAGE}.data.image_store",
+        f"{PACKAGE}.images",
         f"{PACKAGE}.models.image_encoders",
         f"{PACKAGE}.onnx_runtime",
         f"{PACKAGE}.recognition",
@@ -131,6 +133,8 @@ ARROWS: dict[str, set[str]] = {
         f"{PACKAGE}.decoding.confidence",
         f"{PACKAGE}.evaluation",
         f"{PACKAGE}.images.errors",
+        f"{PACKAGE}.onnx_export",
+        f"{PACKAGE}.onnx_runtime",
         f"{PACKAGE}.preparation.progress",
         f"{PACKAGE}.preparation.workers",
         f"{PACKAGE}.recognition",

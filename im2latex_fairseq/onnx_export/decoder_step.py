@@ -50,7 +50,8 @@ class DecoderStep:
 
     def linear(self, rows: str, name: str, matrix: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
         """rows @ matrix + bias, the matrix being (in, out)."""
-        product = self.graph.add("MatMul", rows, self.graph.weight(f"{name}.matrix", matrix))
+        kernel = self.graph.kernel(f"{name}.matrix", matrix, output_axis=1)
+        product = self.graph.add("MatMul", rows, kernel)
         return self.graph.add("Add", product, self.graph.weight(f"{name}.bias", bias))
 
     def causal_window(self, rows: str, layer: int, channels: int) -> str:

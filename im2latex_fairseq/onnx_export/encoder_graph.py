@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder
+from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder, KernelStorage
 from im2latex_fairseq.onnx_export.image_features import FEATURES, Grid, GridWriter
 from im2latex_fairseq.onnx_export.picture_mask import INK, PictureMask
 from im2latex_fairseq.onnx_export.positions import add_positions
@@ -22,7 +22,7 @@ def encoder_graph(
     weights: Weights,
     heads: int,
     key_factor: float,
-    half_weights: bool = False,
+    kernels: KernelStorage = "half",
 ) -> onnx.ModelProto:
     """Write the graph of `ImageEncoder.forward` for one encoder.
 
@@ -38,7 +38,7 @@ def encoder_graph(
         weights: Of the encoder.
         heads: Among which the decoder divides the channels; 1 for a decoder without heads.
         key_factor: What the decoder multiplies its logits by, done here once a picture.
-        half_weights: See `GraphBuilder`.
+        kernels: See `GraphBuilder`.
 
     Raises:
         ValueError: No graph is known for that encoder.
@@ -47,7 +47,7 @@ def encoder_graph(
         raise ValueError(
             f"the image encoder {name!r} can't be exported to ONNX; those that can are {', '.join(sorted(FEATURES))}"
         )
-    graph = GraphBuilder(f"image encoder {name}", half_weights)
+    graph = GraphBuilder(f"image encoder {name}", kernels)
     images = graph.input("images", np.float32, ("batch", 1, "height", "width"))
     sizes = graph.input("sizes", np.int64, ("batch", 2))
     images = _pad_to_cells(graph, images, stride)
@@ -113,7 +113,7 @@ def _unread_cells(graph: GraphBuilder, images: str, grid: Grid, mask: PictureMas
 
 
 def _projection(graph: GraphBuilder, rows: str, weights: Weights) -> str:
-    matrix = graph.weight(weights.name("weight"), weights.array("weight").T)
+    matrix = graph.kernel(weights.name("weight"), weights.array("weight").T, output_axis=1)
     product = graph.add("MatMul", rows, matrix)
     return graph.add("Add", product, graph.weight(weights.name("bias"), weights.array("bias")))
 

@@ -11,51 +11,54 @@ from im2latex_fairseq.models.image_encoders import image_encoder_options
 from im2latex_fairseq.onnx_export.encoder_graph import encoder_graph
 from im2latex_fairseq.onnx_export.fconv_graph import fconv_graph
 from im2latex_fairseq.onnx_export.gated_conv_graph import gated_conv_graph
+from im2latex_fairseq.onnx_export.graph_builder import KernelStorage
 from im2latex_fairseq.onnx_export.weights import Weights
 from im2latex_fairseq.onnx_runtime.onnx_model import OnnxModel
 from im2latex_fairseq.recognition.model_building import build_encoder
-from im2latex_fairseq.recognition.model_file import ModelFile
+from im2latex_fairseq.recognition.model_file import Architecture, ModelFile
 
 
 def export_onnx(model: ModelFile) -> OnnxModel:
-    """Write a model's encoder and one step of its decoder as ONNX graphs, in float32.
-
-    Weights that are float16 numbers, as those of a model file are, are kept as such and widened when a
-    runtime loads them.
+    """Write a model's encoder and one step of its decoder as ONNX graphs that compute in float32.
 
     Raises:
         ModelFileError: The weights aren't those of the architecture.
         ValueError: There is no graph for its encoder.
     """
-    encoder, decoder_step = model_graphs(model, half_weights=True)
-    return onnx_model_of(model, encoder, decoder_step, "float32")
+    return onnx_model_of(model, encoder_of(model), decoder_step_of(model), "float32")
 
 
-def model_graphs(model: ModelFile, *, half_weights: bool) -> tuple[onnx.ModelProto, onnx.ModelProto]:
-    """The graphs of encoder and decoder step; see `export_onnx`.
-
-    Args:
-        model: The model.
-        half_weights: See `GraphBuilder`.
-    """
+def encoder_of(model: ModelFile, kernels: KernelStorage = "half") -> onnx.ModelProto:
+    """The graph of a model's encoder; see `export_onnx`."""
     architecture = model.architecture
-    weights = Weights({name: tensor.float().numpy() for name, tensor in model.weights.items()})
+    heads = _heads(architecture)
     is_gated = architecture.decoder == "gated_conv"
-    heads = architecture.decoder_options["heads"] if is_gated else 1
-    head_width = architecture.embed_dim // heads
-    encoder = encoder_graph(
+    return encoder_graph(
         architecture.encoder,
         {**image_encoder_options(architecture.encoder), **architecture.encoder_options},
         build_encoder(model).stride,
-        weights.below("encoder"),
+        _weights(model).below("encoder"),
         heads,
-        head_width**-0.5 if is_gated else 1.0,
-        half_weights,
+        (architecture.embed_dim // heads) ** -0.5 if is_gated else 1.0,
+        kernels,
     )
-    decoder = weights.below("decoder")
-    if is_gated:
-        return encoder, gated_conv_graph(decoder, heads, half_weights)
-    return encoder, fconv_graph(decoder, architecture.decoder_options["residuals"], half_weights)
+
+
+def decoder_step_of(model: ModelFile, kernels: KernelStorage = "half") -> onnx.ModelProto:
+    """The graph of one step of a model's decoder; see `export_onnx`."""
+    architecture, weights = model.architecture, _weights(model).below("decoder")
+    if architecture.decoder == "gated_conv":
+        return gated_conv_graph(weights, _heads(architecture), kernels)
+    return fconv_graph(weights, architecture.decoder_options["residuals"], kernels)
+
+
+def _heads(architecture: Architecture) -> int:
+    heads: int = architecture.decoder_options.get("heads", 1)
+    return heads
+
+
+def _weights(model: ModelFile) -> Weights:
+    return Weights({name: tensor.float().numpy() for name, tensor in model.weights.items()})
 
 
 def onnx_model_of(

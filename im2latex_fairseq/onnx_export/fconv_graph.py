@@ -10,25 +10,27 @@ import onnx
 from numpy.typing import NDArray
 
 from im2latex_fairseq.onnx_export.decoder_step import DecoderStep
-from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder
+from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder, KernelStorage
 from im2latex_fairseq.onnx_export.weights import Weights
 
 # fairseq counts positions from the padding index, 1, on: the first token has 2.
 FIRST_POSITION = 2
 
 
-def fconv_graph(weights: Weights, residuals: Sequence[int], half_weights: bool = False) -> onnx.ModelProto:
+def fconv_graph(
+    weights: Weights, residuals: Sequence[int], kernels: KernelStorage = "half"
+) -> onnx.ModelProto:
     """Write the graph; `DecoderStep` says what goes in and comes out.
 
     Args:
         weights: Of the decoder, with its weight norm or folded.
         residuals: For each layer, how many layers back its residual comes from; 0 for none.
-        half_weights: See `GraphBuilder`.
+        kernels: See `GraphBuilder`.
 
     Raises:
         ValueError: A weight is missing, or the numbers don't fit it.
     """
-    graph = GraphBuilder("fairseq's convolutional decoder, one step", half_weights)
+    graph = GraphBuilder("fairseq's convolutional decoder, one step", kernels)
     kernels = [_folded(part, axes=(0, 1)) for part in weights.parts("convolutions")]
     if len(residuals) != len(kernels):
         raise ValueError(f"the decoder has {len(kernels)} layers, but {len(residuals)} residuals are given")

@@ -7,22 +7,22 @@ import math
 import onnx
 
 from im2latex_fairseq.onnx_export.decoder_step import DecoderStep
-from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder
+from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder, KernelStorage
 from im2latex_fairseq.onnx_export.weights import Weights
 
 
-def gated_conv_graph(weights: Weights, heads: int, half_weights: bool = False) -> onnx.ModelProto:
+def gated_conv_graph(weights: Weights, heads: int, kernels: KernelStorage = "half") -> onnx.ModelProto:
     """Write the graph; `DecoderStep` says what goes in and comes out.
 
     Args:
         weights: Of the decoder.
         heads: Attention heads.
-        half_weights: See `GraphBuilder`.
+        kernels: See `GraphBuilder`.
 
     Raises:
         ValueError: A weight is missing.
     """
-    graph = GraphBuilder("gated convolutional decoder, one step", half_weights)
+    graph = GraphBuilder("gated convolutional decoder, one step", kernels)
     embeddings = weights.array("embed_tokens.weight")
     size, channels = embeddings.shape
     layers = weights.parts("layers")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+KernelStorage: TypeAlias = Literal["half", "int8", "float32"]
+"""Where most numbers are. "half": as `GraphBuilder.weight`. "int8": rounded to 255 steps for each output channel, and
+widened when a runtime loads the graph: a quarter of the size. "float32": as they are, for tools that quantise."""
 
 # Opset 17 is the first with LayerNormalization; onnxruntime reads it from 1.12 (2022) on.
 OPSET = 17
@@ -23,13 +27,12 @@ class GraphBuilder:
 
     Args:
         name: Of the graph, for viewers.
-        half_weights: Keep weights that are float16 numbers as such: half the size, the same values. Runtimes
-            widen them once, when they load the graph.
+        kernels: How the weights of `kernel` are kept.
     """
 
-    def __init__(self, name: str, half_weights: bool = False) -> None:
+    def __init__(self, name: str, kernels: KernelStorage = "half") -> None:
         self._name = name
-        self._half_weights = half_weights
+        self._kernels = kernels
         self._widened: dict[str, str] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
@@ -57,15 +60,38 @@ class GraphBuilder:
         self._outputs.append(helper.make_tensor_value_info(name, _element_type(kind), list(shape)))
 
     def weight(self, name: str, array: NDArray[np.floating[Any]]) -> str:
-        """A float32 constant under the name it has in the model."""
+        """A float32 constant under the name it has in the model.
+
+        Where its numbers are float16 numbers, as those of a model file are, it is kept as such: half the size,
+        the same values. Runtimes widen it once, when they load the graph.
+        """
         array = np.ascontiguousarray(array, dtype=np.float32)
         with np.errstate(over="ignore"):
             half = array.astype(np.float16)
-        if not (self._half_weights and array.size >= _LEAST_HALVED and np.array_equal(half, array)):
+        if array.size < _LEAST_HALVED or not np.array_equal(half, array):
             return self._constant(name, array)
         if name not in self._widened:
             self._widened[name] = self.cast(self._constant(f"{name}.half", half), np.float32)
         return self._widened[name]
+
+    def kernel(self, name: str, array: NDArray[np.floating[Any]], output_axis: int) -> str:
+        """The weight of a convolution or the matrix of a linear layer, kept as `KernelStorage` says.
+
+        Args:
+            name: As it has in the model.
+            array: Its values.
+            output_axis: That of the output channels.
+        """
+        if self._kernels == "half":
+            return self.weight(name, array)
+        array = np.ascontiguousarray(array, dtype=np.float32)
+        if self._kernels == "float32":
+            return self._constant(name, array)
+        other_axes = tuple(axis for axis in range(array.ndim) if axis != output_axis)
+        scales = np.abs(array).max(axis=other_axes, keepdims=True) / np.float32(127)
+        scales[scales == 0] = 1
+        steps = self._constant(f"{name}.int8", np.rint(array / scales).astype(np.int8))
+        return self.add("Mul", self.cast(steps, np.float32), self._constant(f"{name}.scales", scales))
 
     def integers(self, *values: int) -> str:
         """A 1-D int64 constant."""

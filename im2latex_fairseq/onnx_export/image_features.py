@@ -50,7 +50,7 @@ class GridWriter:
     ) -> Grid:
         """A convolution that pads by half its kernel."""
         kernel = weights.array("weight")
-        inputs = [grid.value, self._graph.weight(weights.name("weight"), kernel)]
+        inputs = [grid.value, self._graph.kernel(weights.name("weight"), kernel, output_axis=0)]
         if weights.has("bias"):
             inputs.append(self._graph.weight(weights.name("bias"), weights.array("bias")))
         padding = [side // 2 * d for side, d in zip(kernel.shape[2:], dilation, strict=True)]

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.token_filter import ArrayFilter
 from im2latex_fairseq.onnx_runtime.onnx_model import OnnxModel, OnnxModelError
 from im2latex_fairseq.onnx_runtime.picture_memory import PictureMemory, StepDecoder
-from im2latex_fairseq.onnx_runtime.search import ArrayFilter, BeamSearch, FoundHypothesis
+from im2latex_fairseq.onnx_runtime.search import BeamSearch
 
 
 class OnnxDecoder:
@@ -37,7 +39,7 @@ class OnnxDecoder:
         pictures: Sequence[NDArray[np.uint8]],
         settings: DecodingSettings,
         token_filter: ArrayFilter | None = None,
-    ) -> list[list[FoundHypothesis]]:
+    ) -> list[list[DecodedHypothesis]]:
         """Read one batch.
 
         Args:

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
+from im2latex_fairseq.decoding.token_filter import ArrayFilter, CombinedFilter
 from im2latex_fairseq.onnx_runtime.onnx_decoder import OnnxDecoder
 from im2latex_fairseq.onnx_runtime.onnx_model import OnnxModel, read_onnx_model
-from im2latex_fairseq.onnx_runtime.search import ArrayFilter, FoundHypothesis
 from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 from im2latex_fairseq.recognition.options import RecognitionOptions
 from im2latex_fairseq.recognition.picture_reader import PictureReader
@@ -55,7 +56,7 @@ class OnnxRecognizer(PictureReader):
 
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
-    ) -> list[list[FoundHypothesis]]:
+    ) -> list[list[DecodedHypothesis]]:
         settings = options.decoding_settings()
         if settings.precision != "float32":
             raise ValueError(
@@ -68,7 +69,6 @@ class OnnxRecognizer(PictureReader):
         """Well formed LaTeX that doesn't repeat itself without end; as `Recognizer` has it."""
         from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
         from im2latex_fairseq.decoding.repetition import RepetitionFilter
-        from im2latex_fairseq.decoding.token_filter import CombinedFilter
 
         bos, pad, eos, unk = range(len(SPECIAL_SYMBOLS))
         symbols = self.dictionary

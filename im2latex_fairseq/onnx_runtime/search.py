@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.token_filter import ArrayFilter
 from im2latex_fairseq.onnx_runtime.picture_memory import Floats, PictureMemory, StepDecoder
 from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 
 _BOS, PAD, EOS, _UNK = range(len(SPECIAL_SYMBOLS))
 Ids = NDArray[np.int64]
 _NEVER = np.float32(-np.inf)
-
-
-class ArrayFilter(Protocol):
-    """A `decoding.token_filter.TokenFilter` that also answers without torch."""
-
-    def begin(self, rows: int, max_len: int) -> NDArray[np.int64]:
-        """States of rows without tokens, (rows,) int64."""
-        ...
-
-    def allowed_array(self, states: Ids, step: int, max_len: int) -> NDArray[np.bool_] | None:
-        """Tokens that may follow, (rows, V) bool; None if every token may."""
-        ...
-
-    def advance(self, states: Ids, tokens: Ids) -> Ids:
-        """States after one more token, (rows,) int64."""
-        ...
-
-
-@dataclass(frozen=True)
-class FoundHypothesis:
-    """One reading of a picture, as ids; as `decoding.hypothesis.DecodedHypothesis`, whose module needs torch.
-
-    Attributes:
-        ids: Without the end.
-        score: Sum of the log-probabilities / their number ** length_penalty, the end counted.
-        token_log_probabilities: One a token, then that of the end.
-    """
-
-    ids: tuple[int, ...]
-    score: float
-    token_log_probabilities: tuple[float, ...]
 
 
 @dataclass
@@ -98,9 +68,9 @@ class BeamSearch:
     decoder: StepDecoder
     settings: DecodingSettings
     token_filter: ArrayFilter | None = None
-    _finished: list[list[FoundHypothesis]] = field(default_factory=list, init=False)
+    _finished: list[list[DecodedHypothesis]] = field(default_factory=list, init=False)
 
-    def run(self, memory: PictureMemory) -> list[list[FoundHypothesis]]:
+    def run(self, memory: PictureMemory) -> list[list[DecodedHypothesis]]:
         """Hypotheses of each picture, best first, at most `settings.nbest`.
 
         Args:
@@ -222,7 +192,7 @@ class BeamSearch:
             total = sums[place, candidate]
             path = np.append(beams.sums[place, beam], total)  # begins with 0, before any token
             found.append(
-                FoundHypothesis(
+                DecodedHypothesis(
                     ids=tuple(beams.tokens[place, beam, 1:].tolist()),
                     score=float(total) / (step + 1) ** self.settings.length_penalty,
                     token_log_probabilities=tuple(np.diff(path).tolist()),

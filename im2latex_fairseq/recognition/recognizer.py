@@ -74,7 +74,7 @@ class Recognizer(PictureReader):
             if threads < 1:
                 raise ValueError(f"threads must be at least 1, got {threads}")
             torch.set_num_threads(threads)
-        return cls(_read_model(SHIPPED_MODEL if model is None else Path(model)), device=device or "cpu")
+        return cls(read_model(model), device=device or "cpu")
 
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
@@ -101,7 +101,9 @@ class Recognizer(PictureReader):
         )
 
 
-def _read_model(path: Path) -> ModelFile:
+def read_model(model: str | os.PathLike[str] | None = None) -> ModelFile:
+    """Read a model file or a checkpoint; see `Recognizer.load`."""
+    path = SHIPPED_MODEL if model is None else Path(model)
     if path.suffix == ".safetensors":
         if path == SHIPPED_MODEL and not path.is_file():
             raise ModelFileError(

@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.onnx_runtime.picture_memory import Floats, PictureMemory
-from im2latex_fairseq.onnx_runtime.search import EOS, PAD, BeamSearch, FoundHypothesis, Ids
+from im2latex_fairseq.onnx_runtime.search import EOS, PAD, BeamSearch, Ids
 
 SIZE = 7  # four special symbols and three tokens
 
@@ -44,7 +45,7 @@ def random_tables(count: int, seed: int = 1) -> np.ndarray:
     return tables
 
 
-def search(tables: np.ndarray, **settings: float) -> list[list[FoundHypothesis]]:
+def search(tables: np.ndarray, **settings: float) -> list[list[DecodedHypothesis]]:
     decoder = TableDecoder(tables)
     return BeamSearch(decoder, DecodingSettings(**settings)).run(memory_of(len(tables)))
 
