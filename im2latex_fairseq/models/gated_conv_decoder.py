@@ -13,6 +13,7 @@ from fairseq.data import Dictionary
 from fairseq.models import FairseqIncrementalDecoder
 from torch import nn
 
+from im2latex_fairseq.decoding.gated_conv_stepper import GatedConvStepper
 from im2latex_fairseq.models.positional_encoding import sinusoid_1d
 
 IncrementalState = dict[str, dict[str, torch.Tensor | None]]
@@ -254,6 +255,14 @@ class GatedConvDecoder(FairseqIncrementalDecoder):
             utils.set_incremental_state(
                 self, incremental_state, "histories", histories.index_select(0, new_order)
             )
+
+    def stepper(self) -> GatedConvStepper | None:
+        """This decoder's arithmetic prepared for decoding step by step; None of a subclass that computes otherwise."""
+        if type(self).forward is not GatedConvDecoder.forward:
+            return None
+        return GatedConvStepper.from_weights(
+            dict(self.named_parameters(remove_duplicate=False)), self.heads, self.kernel_width
+        )
 
     def max_positions(self) -> int:
         """Longest target, in tokens."""

@@ -19,12 +19,14 @@ from torch.utils.data import ConcatDataset
 
 from im2latex_fairseq.data.image_formula_dataset import ImageFormulaDataset
 from im2latex_fairseq.data.prepared_split import load_preparation, load_prepared_split, parts_of_split
+from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
 from im2latex_fairseq.images.augment import AugmentSettings, augment
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
 from im2latex_fairseq.images.transforms import PreparationSettings, prepare, to_tensor
 from im2latex_fairseq.latex.formatter import format_tokens
 from im2latex_fairseq.metrics.pair import UNKNOWN_OF_REFERENCES
+from im2latex_fairseq.tasks.formula_generator import build_formula_generator, log_stock, stock_reason
 from im2latex_fairseq.tasks.im2latex_config import Im2LatexConfig
 from im2latex_fairseq.tasks.task_state import dictionary_difference, load_target_dictionary, read_task_state
 from im2latex_fairseq.tasks.validation_metrics import (
@@ -58,7 +60,6 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         self.dictionary = dictionary
         self.preparation = preparation
         self._validation_metrics = text_metrics_called(cfg.eval_metrics)
-        self._generator: Any = None
         self._unreadable_pictures = 0
 
     @classmethod
@@ -250,9 +251,10 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         """Build the model, its convolution weights in channels_last order, the fast one on CPUs."""
         return super().build_model(cfg, from_checkpoint).to(memory_format=torch.channels_last)
 
-    def _autocast(self, sample: dict[str, Any]) -> torch.autocast:
+    def _autocast(self, sample: dict[str, Any], enabled: bool | None = None) -> torch.autocast:
         device = sample["net_input"]["src_tokens"].device.type if sample else "cpu"
-        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.cfg.bf16_autocast)
+        wanted = self.cfg.bf16_autocast if enabled is None else enabled
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=wanted)
 
     def train_step(
         self,
@@ -309,12 +311,12 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         rows = [row for row, id_ in enumerate(sample["id"].tolist()) if id_ % every == 0]
         if not rows:
             return []
-        if self._generator is None:
-            self._generator = self.build_generator(
-                [model], argparse.Namespace(beam=1, max_len_a=0, max_len_b=self.cfg.eval_generate_max_len)
-            )
+        # Built for each batch: a generator prepares the weights, and training changes them.
+        generator = self.build_generator(
+            [model], argparse.Namespace(beam=1, max_len_a=0, max_len_b=self.cfg.eval_generate_max_len)
+        )
         net_input = {key: sample["net_input"][key][rows] for key in ("src_tokens", "src_lengths")}
-        outputs = self.inference_step(self._generator, [model], {"net_input": net_input})
+        outputs = self.inference_step(generator, [model], {"net_input": net_input})
         references = sample["target"][rows]
         return [
             (
@@ -323,6 +325,80 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
             )
             for hypotheses, reference in zip(outputs, references, strict=True)
         ]
+
+    def build_generator(
+        self,
+        models: Any,
+        args: Any,
+        seq_gen_cls: Any = None,
+        extra_gen_cls_kwargs: Any = None,
+        prefix_allowed_tokens_fn: Any = None,
+    ) -> Any:
+        """What decodes batches: our `FormulaGenerator`, or fairseq's generator for what only that one does.
+
+        Args:
+            models: One, or several whose probabilities are averaged.
+            args: fairseq's options of generation.
+            seq_gen_cls: A generator's class to take instead.
+            extra_gen_cls_kwargs: Its arguments, such as a language model.
+            prefix_allowed_tokens_fn: A function that says what may follow.
+
+        Raises:
+            ValueError: `--constrained` or `--stop-repetition` together with what only fairseq's generator does.
+        """
+        stock = partial(
+            super().build_generator,
+            models,
+            args,
+            seq_gen_cls=seq_gen_cls,
+            extra_gen_cls_kwargs=extra_gen_cls_kwargs,
+            prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+        )
+        reason = stock_reason(
+            args,
+            seq_gen_cls=seq_gen_cls,
+            extra_gen_cls_kwargs=extra_gen_cls_kwargs,
+            prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+        )
+        if self.cfg.stock_generator:
+            reason = "--stock-generator"
+        token_filter = self._token_filter()
+        generator = None
+        if reason is None:
+            precision = "bfloat16" if self._decodes_in_bfloat16() else "float32"
+            generator = build_formula_generator(models, self.dictionary, args, precision, token_filter, stock)
+        else:
+            log_stock(reason)
+        if generator is None and token_filter is not None:
+            raise ValueError(
+                "--constrained and --stop-repetition are rules of this package's generator, but fairseq's own has to "
+                f"decode: {reason or 'it alone knows the model'}"
+            )
+        return stock() if generator is None else generator
+
+    def _decodes_in_bfloat16(self) -> bool:
+        return self.cfg.bf16_autocast or str(self.cfg.decode_precision) == "bfloat16"
+
+    def _token_filter(self) -> TokenFilter | None:
+        # Imported when asked for: the tables of the grammar are nothing that training needs.
+        symbols, filters = list(self.dictionary.symbols), []
+        if self.cfg.constrained:
+            from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
+
+            filters.append(
+                LatexGrammarFilter(
+                    symbols,
+                    eos=self.dictionary.eos(),
+                    pad=self.dictionary.pad(),
+                    unk=self.dictionary.unk(),
+                    bos=self.dictionary.bos(),
+                )
+            )
+        if self.cfg.stop_repetition:
+            from im2latex_fairseq.decoding.repetition import RepetitionFilter
+
+            filters.append(RepetitionFilter(symbols))
+        return CombinedFilter(filters) if len(filters) > 1 else filters[0] if filters else None
 
     def tokens_of(self, ids: torch.Tensor, unknown: str | None = None) -> list[str]:
         """Ids (T,) to tokens, without padding and end.
@@ -347,8 +423,8 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
     def inference_step(
         self, generator: Any, models: Any, sample: Any, prefix_tokens: Any = None, constraints: Any = None
     ) -> Any:
-        """Decode a batch; in bf16 with `--bf16-autocast`."""
-        with self._autocast(sample):
+        """Decode a batch; in bf16 with `--bf16-autocast` or `--decode-precision bfloat16`."""
+        with self._autocast(sample, self._decodes_in_bfloat16()):
             return super().inference_step(generator, models, sample, prefix_tokens, constraints)
 
     def reduce_metrics(self, logging_outputs: Any, criterion: Any) -> None:

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass, field
 
-from fairseq.dataclass import FairseqDataclass
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from omegaconf import II, MISSING
 
 
@@ -62,6 +62,21 @@ class Im2LatexConfig(FairseqDataclass):
         metadata={
             "help": "factor that brings the pictures of fairseq-interactive to the size of the train data"
         },
+    )
+    constrained: bool = field(
+        default=False,
+        metadata={"help": "decode to LaTeX that parses only: a grammar says at each step what may follow"},
+    )
+    stop_repetition: bool = field(
+        default=False,
+        metadata={"help": "in decoding, end endless repetitions such as the columns of `c c c c ...`"},
+    )
+    decode_precision: ChoiceEnum(["float32", "bfloat16"]) = field(  # type: ignore[valid-type]
+        default="float32",
+        metadata={"help": "decode in float32, with the results of fairseq's own generator, or in bfloat16"},
+    )
+    stock_generator: bool = field(
+        default=False, metadata={"help": "decode by fairseq's own SequenceGenerator, several times slower"}
     )
     seed: int = II("common.seed")
     train_subset: str = II("dataset.train_subset")
