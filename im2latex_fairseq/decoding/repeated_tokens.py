@@ -2,8 +2,8 @@ r"""How much formulas repeat themselves: what tells a loop from a matrix of zero
 
 A *unit* is a sequence of up to 32 tokens that is followed by itself. A token is *repeated* if three whole rounds of
 some unit end with it, and the rounds so far fill more than 8 tokens: in `0 & 0 & 0 & 0 & 0 & 0` those from the ninth
-on, in three `\ldots` none. Of the 105,929 formulas that examples/im2latex_100k trains on, none has more than 29 of them,
-or 72 by units with a spacing command: people pile up spaces, and draw with them, as they do with no symbol.
+on, in three `\ldots` none. None of the 105,929 formulas that examples/im2latex_100k trains on has more than 29 of
+them, or 72 by units with a spacing command: people pile up spaces, and draw with them, as with no symbol.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from im2latex_fairseq.decoding.repeated_tokens import (
     learn_limits,
 )
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
+from im2latex_fairseq.decoding.token_filter import CombinedFilter
 
 MAX_LEN = 400
 SYMBOLS = [
@@ -202,3 +203,30 @@ def test_begin_forgets() -> None:
     token_filter = RepetitionFilter(SYMBOLS, RepetitionLimits(2, 2))
     for _ in range(2):
         assert first_refusal(token_filter, ids("c " * 20)) == 10
+
+
+class Closing:
+    """A grammar that leaves nothing but a closing brace, until twenty were written."""
+
+    def begin(self, rows: int, max_len: int) -> np.ndarray:
+        return np.zeros(rows, dtype=np.int64)
+
+    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor:
+        mask = torch.zeros((len(states), len(SYMBOLS)), dtype=torch.bool)
+        mask[:, ids("}")[0]] = torch.from_numpy(states < 20)
+        mask[:, END] = torch.from_numpy(states >= 20)
+        return mask
+
+    def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        return states + 1
+
+
+def test_gives_way_to_a_grammar_that_leaves_nothing_else() -> None:
+    both = CombinedFilter([Closing(), RepetitionFilter(SYMBOLS, RepetitionLimits(2, 2))])
+    states = both.begin(2, MAX_LEN)
+    for step in range(21):
+        mask = both.allowed(states, step, MAX_LEN)
+        assert mask is not None
+        left = set(torch.nonzero(mask[0]).flatten().tolist())
+        assert left == ({END} if step == 20 else set(ids("}")))
+        states = both.advance(states, np.full(2, ids("}")[0]))
