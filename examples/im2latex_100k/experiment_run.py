@@ -22,6 +22,10 @@ _DONE = "done training in"
 _COST = "cost.json"
 
 
+class RunError(RuntimeError):
+    """A command failed; says where its output is."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What training has taken so far, over all its processes.
@@ -61,7 +65,7 @@ def run_experiment(experiment: Experiment, series: Series, data: Path, run: Path
         run: Folder of the run.
 
     Raises:
-        subprocess.CalledProcessError: A command failed; its output is in `train.out` and `generate.out`.
+        RunError: Training or decoding failed.
     """
     run.mkdir(parents=True, exist_ok=True)
     if experiment.train_share < 1.0:
@@ -143,13 +147,17 @@ def _train(command: Sequence[str], run: Path, environment: Mapping[str, str]) ->
 
 def _call(command: Sequence[str], output: Path, environment: Mapping[str, str]) -> None:
     with output.open("a", encoding="utf-8") as log:
-        subprocess.run(
+        done = subprocess.run(
             command,
             cwd=CHECKOUT,
             env={**os.environ, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
-            check=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RunError(
+            f"{Path(command[1]).name} failed with status {done.returncode}; its output is in {output}"
         )
 
 

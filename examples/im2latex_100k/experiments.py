@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from examples.im2latex_100k.experiment_list import EXPERIMENTS, Experiment, ExperimentList, read_experiments
 from examples.im2latex_100k.experiment_page import draw_series, fill_between, section
 from examples.im2latex_100k.experiment_result import Result, collect, read_result, write_result
-from examples.im2latex_100k.experiment_run import read_cost, run_experiment, training_command
+from examples.im2latex_100k.experiment_run import RunError, read_cost, run_experiment, training_command
 
 HERE = Path(__file__).resolve().parent
 
@@ -125,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 else:
                     data = options.data or Path("DATA")
                     print(f"    {shlex.join(training_command(experiment, series, data, run))}")
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, RunError) as error:
         parser.error(str(error))
 
 

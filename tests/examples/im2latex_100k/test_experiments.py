@@ -29,6 +29,7 @@ from examples.im2latex_100k.experiment_result import (
     write_result,
 )
 from examples.im2latex_100k.experiment_run import (
+    RunError,
     decoding_command,
     read_cost,
     run_experiment,
@@ -151,7 +152,7 @@ def test_a_run_is_resumed_and_its_cost_adds_up(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "generate.sh").write_text('echo x >> "$3/generate-$4.txt"\n', encoding="utf-8")
     monkeypatch.setattr(experiment_run, "HERE", tmp_path)
     run = tmp_path / "run"
-    with pytest.raises(experiment_run.subprocess.CalledProcessError):
+    with pytest.raises(RunError, match=r"train\.sh failed with status 1; its output is in .*train\.out"):
         run_experiment(BASE, SERIES, tmp_path, run)
     first = read_cost(run)
     assert first is not None and first.cpu_hours > 0
