@@ -155,9 +155,9 @@ def _sources_of_path(name: str, settings: SourceSettings) -> Iterator[PictureSou
         except ValueError as error:
             yield _problem(name, str(error), "no_such_page")
         else:
-            yield from _pdf(path, chosen, path)
+            yield from _pdf(Path(path), chosen, path)
     elif _is_pdf(name):
-        yield from _pdf(name, settings.pages, name)
+        yield from _pdf(Path(name), settings.pages, name)
     else:
         yield PictureSource(name, lambda: Path(name), Path(name))
 
@@ -204,9 +204,8 @@ def _folder(name: str, settings: SourceSettings) -> Iterator[PictureSource]:
         )
 
 
-def _pdf(content: str | bytes, pages: Sequence[range], name: str) -> Iterator[PictureSource]:
-    path = Path(content) if isinstance(content, str) else None
-    source = content if path is None else path
+def _pdf(source: Path | bytes, pages: Sequence[range], name: str) -> Iterator[PictureSource]:
+    path = source if isinstance(source, Path) else None
     try:
         count = pdf_pages.count_pages(source, name)
     except ImageError as error:
