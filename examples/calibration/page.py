@@ -103,7 +103,10 @@ def write_page(page: Page) -> str:
         f"python -m examples.calibration.calibrate --generated RUN/generate-{page.split}.txt --data DATA "
         f"--split {page.split} \\",
         f"    --form {page.form} --seed {page.seed} --out OUT",
+        "python -m examples.calibration.foreign_pictures --model CHECKPOINT --calibration OUT/calibration.json",
         "```",
+        "",
+        "The last prints how sure the model is of pictures without a formula.",
         "",
     ]
     return "\n".join(lines)
