@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from im2latex_fairseq.decoding.repeated_tokens import (
     DEFAULT_LIMITS,
@@ -22,6 +22,9 @@ from im2latex_fairseq.decoding.repeated_tokens import (
     UNIT_LENGTHS,
     RepetitionLimits,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -124,6 +127,13 @@ class RepetitionFilter:
 
     def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
         """See `TokenFilter.allowed`."""
+        import torch  # here, so that the array is to be had without it
+
+        allowed = self.allowed_array(states, step, max_len)
+        return None if allowed is None else torch.from_numpy(allowed)
+
+    def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> Bools | None:
+        """See `ArrayFilter.allowed_array`."""
         bound = np.flatnonzero(self._archive.rows.is_bound[states])
         if not bound.size:
             return None
@@ -131,8 +141,8 @@ class RepetitionFilter:
         row, unit = np.nonzero(self._bound_units(rows))
         # Going on with a unit of p tokens is to repeat the token that stands p back.
         forbidden = rows.history[row, unit].astype(np.int64)
-        mask = torch.ones((len(states), self._vocabulary), dtype=torch.bool)
-        mask[torch.from_numpy(bound[row]), torch.from_numpy(forbidden)] = False
+        mask = np.ones((len(states), self._vocabulary), dtype=bool)
+        mask[bound[row], forbidden] = False
         return mask
 
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> npt.NDArray[np.int64]:
