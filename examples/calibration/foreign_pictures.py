@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             recognizer.calibration = Calibration.from_dict(content)
         found = {}
         for kind, pictures in foreign_pictures(options.count, options.seed).items():
-            found[kind] = [read.confidence for read in recognizer.predict(pictures, scale=1.0)]
+            found[kind] = [read.confidence for read in recognizer.predict((*pictures,), scale=1.0)]
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(table(found))

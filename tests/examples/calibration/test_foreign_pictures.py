@@ -28,7 +28,7 @@ class SureRecognizer:
 
     calibration = Calibration.none()
 
-    def predict(self, pictures: list[object], **options: object) -> list[SimpleNamespace]:
+    def predict(self, pictures: tuple[object, ...], **options: object) -> list[SimpleNamespace]:
         return [
             SimpleNamespace(confidence=self.calibration.formula_confidence([-0.5, -0.5])) for _ in pictures
         ]
