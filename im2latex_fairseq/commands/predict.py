@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from im2latex_fairseq.recognition.results import Outcome, Recognition
 
 _READ, _SOME_FAILED, _INTERRUPTED = 0, 1, 130
+_USUAL_MIN_CONFIDENCE = 0.1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise CommandError(f"--output {arguments.output} is a picture to read; name another file")
         recognizer = _load(arguments)  # when what costs little is known to be right
         output.begin()
-        results = _Results(arguments, sources, output)
+        results = _Results(arguments, sources, output, _min_confidence(arguments, recognizer))
         try:
             results.read_all(recognizer)
         except KeyboardInterrupt:
@@ -69,6 +70,7 @@ class _Results:
         arguments: The options.
         sources: The pictures.
         output: Where the lines go.
+        min_confidence: Pictures that are read with less are said.
         waiting: Outcomes that came before those of pictures named earlier; by number.
         written: So many pictures have had their turn.
         read: So many of them were read.
@@ -79,6 +81,7 @@ class _Results:
     arguments: argparse.Namespace
     sources: list[PictureSource]
     output: LineOutput
+    min_confidence: float
     waiting: dict[int, Outcome] = field(default_factory=dict)
     written: int = 0
     read: int = 0
@@ -127,7 +130,7 @@ class _Results:
         from im2latex_fairseq.recognition.result_lines import json_line, plain_line
 
         arguments = self.arguments
-        unsure = recognition.confidence < arguments.min_confidence
+        unsure = recognition.confidence < self.min_confidence
         if arguments.json:
             line = json_line(source.name, recognition, flagged=unsure)
         else:
@@ -157,6 +160,13 @@ def _load(arguments: argparse.Namespace) -> PictureReader:
         return OnnxRecognizer.load(arguments.model, threads=arguments.threads)
     except ModuleNotFoundError as error:
         raise CommandError(str(error)) from error
+
+
+def _min_confidence(arguments: argparse.Namespace, recognizer: PictureReader) -> float:
+    if arguments.min_confidence is not None:
+        return float(arguments.min_confidence)
+    # An uncalibrated model's own probability of a formula is low even where it is right.
+    return _USUAL_MIN_CONFIDENCE if recognizer.calibration.is_fitted else 0.0
 
 
 def _options(arguments: argparse.Namespace) -> RecognitionOptions:

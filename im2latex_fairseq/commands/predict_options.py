@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-_USUAL_MIN_CONFIDENCE = 0.1
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
@@ -114,8 +112,8 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--min-confidence",
         metavar="P",
         type=_probability,
-        default=_USUAL_MIN_CONFIDENCE,
-        help="say on stderr, and in JSON by low_confidence, which pictures were read with less",
+        help="say on stderr, and in JSON by low_confidence, which pictures were read with less; without it, "
+        "0.1 for models whose confidences were calibrated, 0 for others",
     )
     group.add_argument("--copy", action="store_true", help="put the LaTeX on the clipboard as well")
     group.add_argument(

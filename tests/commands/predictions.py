@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import load_image
 from im2latex_fairseq.recognition.options import RecognitionOptions
@@ -39,11 +40,13 @@ class FakeRecognizer:
     Attributes:
         loaded: What `load` was called with.
         options: Those of the last call.
+        calibration: None.
         stop: Raised before the picture of that number, if given.
     """
 
     loaded: dict[str, object]
     options: RecognitionOptions
+    calibration = Calibration.none()
     stop: tuple[int, BaseException] | None = None
 
     @classmethod

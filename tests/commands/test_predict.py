@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,17 +123,28 @@ def test_what_is_written_can_be_scored(fake: type[FakeRecognizer], form: str) ->
 
 
 @pytest.mark.parametrize(
-    "least, flagged", [([], [4]), (["--min-confidence", "1"], [4]), (["--min-confidence", "0.02"], [])]
+    "least, calibrated, flagged",
+    [
+        ([], True, True),  # 4% is little where a confidence is meant as the share that is right
+        ([], False, False),  # and says nothing where it isn't
+        (["--min-confidence", "1"], False, True),
+        (["--min-confidence", "0.02"], True, False),
+    ],
 )
 def test_what_was_read_with_little_confidence_is_said(
-    fake: type[FakeRecognizer], capfd: pytest.CaptureFixture[str], least: list[str], flagged: list[int]
+    fake: type[FakeRecognizer],
+    capfd: pytest.CaptureFixture[str],
+    least: list[str],
+    calibrated: bool,
+    flagged: bool,
 ) -> None:
+    fake.calibration = SimpleNamespace(is_fitted=calibrated)  # type: ignore[assignment]
     assert predict("3.png", "4.png", "--json", *least) == 0
     said = capfd.readouterr()
-    assert re.findall(r"(\d)\.png: confidence 4%; compare", said.err) == [str(number) for number in flagged]
-    marked = [json.loads(line)["low_confidence"] for line in said.out.splitlines()]
-    assert marked == [False, bool(flagged)]
-    assert predict("4.png", "-q") == 0
+    assert ("4.png: confidence 4%; compare it with the picture" in said.err) is flagged
+    assert "3.png" not in said.err
+    assert [json.loads(line)["low_confidence"] for line in said.out.splitlines()] == [False, flagged]
+    assert predict("4.png", "-q", *least) == 0
     assert capfd.readouterr().err == ""
 
 

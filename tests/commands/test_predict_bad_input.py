@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import pytest
@@ -145,13 +147,19 @@ def test_names_without_a_picture(
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.5 cut off")
     formula_picture(tmp_path / "locked.png").chmod(0)
-    if name == "locked.png" and os.access(name, os.R_OK):
-        pytest.skip("root reads everything")
+    if name == "locked.png" and os.access(name, os.R_OK):  # root reads everything
+        monkeypatch.setattr("im2latex_fairseq.images.loader.open", refuse_locked, raising=False)
     formula_picture(tmp_path / "good.png")
     assert predict(name, "good.png", "--model", model, *SHORT) == 1
     out, err = capfd.readouterr()
     assert out.startswith("good.png\t") and out.count("\n") == 1
     assert says in err
+
+
+def refuse_locked(path: Path, mode: str) -> BinaryIO:
+    if path.name == "locked.png":
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    return cast(BinaryIO, open(path, mode))
 
 
 def test_one_unreadable_picture_among_a_thousand(
