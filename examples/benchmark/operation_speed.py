@@ -163,10 +163,15 @@ def measure_operations(
 
 
 def square_product_speed(
-    size: int, device: torch.device, *, clock: Clock = time.perf_counter, min_s: float = 0.3
+    size: int,
+    device: torch.device,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    clock: Clock = time.perf_counter,
+    min_s: float = 0.3,
 ) -> Speed:
-    """Of a product of two square bf16 matrices: what the machine reaches where shapes cost nothing."""
-    left, right = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
+    """Of a product of two square matrices: what the machine reaches where shapes cost nothing."""
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     seconds = seconds_of_call(lambda: left @ right, device, clock=clock, min_s=min_s)
     return Speed(2.0 * size**3, seconds)
 

@@ -59,10 +59,18 @@ def unnormed(weights: Mapping[str, torch.Tensor], name: str, dimension: int) -> 
     """
     if f"{name}.weight_v" not in weights:
         return weights[f"{name}.weight"]
-    return torch._weight_norm(weights[f"{name}.weight_v"], weights[f"{name}.weight_g"], dimension)
+    folded: torch.Tensor = torch._weight_norm(
+        weights[f"{name}.weight_v"], weights[f"{name}.weight_g"], dimension
+    )
+    return folded
 
 
 def layer_count(weights: Mapping[str, torch.Tensor], prefix: str) -> int:
     """Numbers after a prefix, as in `layers.6.conv.weight`: one more than the largest; 0 if there is none."""
     numbers = [int(name[len(prefix) :].split(".")[0]) for name in weights if name.startswith(prefix)]
     return max(numbers, default=-1) + 1
+
+
+def in_dtype(affine: Affine | None, dtype: torch.dtype) -> Affine | None:
+    """The map in another type, if there is one."""
+    return None if affine is None else affine.to(dtype)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from im2latex_fairseq.decoding.affine import Affine, layer_count, unnormed
+from im2latex_fairseq.decoding.affine import Affine, in_dtype, layer_count, unnormed
 from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
@@ -142,7 +142,12 @@ class FConvStepper:
             layers, input_projection = self._prepared["float32"]
             self._prepared[precision] = (
                 [
-                    _Layer(*(part.to(dtype) if isinstance(part, Affine) else part for part in layer))
+                    layer._replace(
+                        conv=layer.conv.to(dtype),
+                        query=in_dtype(layer.query, dtype),
+                        output=in_dtype(layer.output, dtype),
+                        projection=in_dtype(layer.projection, dtype),
+                    )
                     for layer in layers
                 ],
                 input_projection.to(dtype),

@@ -38,6 +38,8 @@ class FormulaDecoder:
 
     # Rows decoded together on a CPU: more are no faster, and of many pictures those of like length go together.
     CPU_ROWS = 320
+    # Below so many rows a CPU's bfloat16 products, which unpack their weights, take longer than float32.
+    CPU_BFLOAT16_ROWS = 16
 
     def __init__(
         self,
@@ -159,9 +161,12 @@ class FormulaDecoder:
         settings: DecodingSettings,
         token_filter: TokenFilter | None,
     ) -> list[list[DecodedHypothesis]]:
+        pictures = len(memories[0].counts)
+        if memories[0].keys.device.type == "cpu" and pictures * limits.beam < self.CPU_BFLOAT16_ROWS:
+            settings = replace(settings, precision="float32")
         scorer = RowScorer([stepper for _, stepper in self._models], memories, settings, limits.beam)
         search = greedy_search if limits.beam == 1 else beam_search
-        return search(scorer, len(memories[0].counts), limits, token_filter)
+        return search(scorer, pictures, limits, token_filter)
 
 
 def _in_bfloat16(encoder: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from im2latex_fairseq.decoding.affine import Affine, affine_of, layer_count
+from im2latex_fairseq.decoding.affine import Affine, affine_of, in_dtype, layer_count
 from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
@@ -139,8 +139,8 @@ class GatedConvStepper:
             self._layers[precision] = [
                 layer._replace(
                     conv=layer.conv.to(dtype),
-                    query=None if layer.query is None else layer.query.to(dtype),
-                    output=None if layer.output is None else layer.output.to(dtype),
+                    query=in_dtype(layer.query, dtype),
+                    output=in_dtype(layer.output, dtype),
                 )
                 for layer in self._layers["float32"]
             ]

@@ -19,7 +19,8 @@ class DecodingSettings:
         nbest: Hypotheses returned of each picture, at most `beam`.
         length_penalty: fairseq's --lenpen: scores are sums of log-probabilities / length ** length_penalty.
         temperature: Logits are divided by it.
-        precision: "float32", or "bfloat16" for weights, keys and values; logits are float32 in both.
+        precision: "float32", or "bfloat16" for weights, keys and values; logits are float32 in both, and so is the
+            decoder of a few rows on a CPU, where bfloat16 is slower.
         attention: Return where each token looked.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -45,11 +45,11 @@ class DecoderStepper(Protocol):
         """
         ...
 
-    def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+    def step(self, state: Any, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """Read one token a row, and score the next.
 
         Args:
-            state: Is changed.
+            state: Of this stepper's `begin`; is changed.
             tokens: (R,) int64, R a multiple of the number of pictures, the beams of a picture side by side.
             rows: Which row of the step before each row continues, (R,) int64; None: each its own.
 

@@ -109,7 +109,7 @@ class CombinedFilter:
         )
 
     def _places_of(self, parts: np.ndarray) -> np.ndarray:
-        added = []
+        added: list[tuple[int, ...]] = []
         places = np.empty(len(parts), dtype=np.int64)
         for row, values in enumerate(map(tuple, parts.tolist())):
             place = self._places.setdefault(values, len(self._places))

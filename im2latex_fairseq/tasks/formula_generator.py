@@ -21,6 +21,8 @@ from im2latex_fairseq.decoding.token_filter import TokenFilter
 
 logger = logging.getLogger(__name__)
 
+Output = list[list[dict[str, torch.Tensor]]]
+
 # Options of fairseq's generation that only its own generator knows, with what leaves each off.
 _STOCK_OPTIONS = {
     "sampling": False,
@@ -72,7 +74,7 @@ class FormulaGenerator:
         prefix_tokens: torch.Tensor | None = None,
         constraints: torch.Tensor | None = None,
         **others: Any,
-    ) -> list[list[dict[str, torch.Tensor]]]:
+    ) -> Output:
         """The hypotheses of each picture of a batch, the best first.
 
         Args:
@@ -101,12 +103,13 @@ class FormulaGenerator:
 
     def _generate_by_stock(
         self, given: list[str], models: Any, sample: Any, arguments: dict[str, Any]
-    ) -> Any:
+    ) -> Output:
         reason = f"{', '.join(given)} given"
         if self.token_filter is not None:
             raise ValueError(f"{reason}: --constrained and --stop-repetition can't be had with that")
         log_stock(reason)
-        return self._stock().generate(models, sample, **arguments)
+        found: Output = self._stock().generate(models, sample, **arguments)
+        return found
 
     def _as_fairseq(self, hypothesis: DecodedHypothesis, device: torch.device) -> dict[str, torch.Tensor]:
         attention = hypothesis.attention

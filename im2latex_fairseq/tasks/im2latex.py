@@ -381,7 +381,8 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
 
     def _token_filter(self) -> TokenFilter | None:
         # Imported when asked for: the tables of the grammar are nothing that training needs.
-        symbols, filters = list(self.dictionary.symbols), []
+        symbols = list(self.dictionary.symbols)
+        filters: list[TokenFilter] = []
         if self.cfg.constrained:
             from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
 
