@@ -89,7 +89,7 @@ def _measure_here(job: Job) -> Measured:
     from im2latex_fairseq.data.image_store import ImageStore
 
     store = ImageStore(job.store)
-    pictures = [np.array(store[number]) for number in job.numbers]
+    pictures = tuple(np.array(store[number]) for number in job.numbers)
     reader.predict(pictures[:2], scale=None)  # what is done once at the first picture
     rates, tokens, latex = {}, {}, {}
     for beam in BEAMS:

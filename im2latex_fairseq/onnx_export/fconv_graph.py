@@ -31,11 +31,13 @@ def fconv_graph(
         ValueError: A weight is missing, or the numbers don't fit it.
     """
     graph = GraphBuilder("fairseq's convolutional decoder, one step", kernels)
-    kernels = [_folded(part, axes=(0, 1)) for part in weights.parts("convolutions")]
-    if len(residuals) != len(kernels):
-        raise ValueError(f"the decoder has {len(kernels)} layers, but {len(residuals)} residuals are given")
+    convolutions = [_folded(part, axes=(0, 1)) for part in weights.parts("convolutions")]
+    if len(residuals) != len(convolutions):
+        raise ValueError(
+            f"the decoder has {len(convolutions)} layers, but {len(residuals)} residuals are given"
+        )
     embeddings = weights.array("embed_tokens.weight")
-    step = DecoderStep(graph, 1, embeddings.shape[1], [(len(k) - 1) * k.shape[1] for k in kernels])
+    step = DecoderStep(graph, 1, embeddings.shape[1], [(len(k) - 1) * k.shape[1] for k in convolutions])
     places = graph.weight(weights.name("embed_positions.weight"), weights.array("embed_positions.weight"))
     table = graph.weight(weights.name("embed_tokens.weight"), embeddings)
     embedded = graph.add("Gather", table, step.tokens, axis=0)
@@ -44,7 +46,7 @@ def fconv_graph(
 
     x = _linear(step, embedded, weights.below("fc1"))
     earlier = [x]
-    for number, (kernel, back) in enumerate(zip(kernels, residuals, strict=True)):
+    for number, (kernel, back) in enumerate(zip(convolutions, residuals, strict=True)):
         residual = _residual(step, earlier, back, weights.below("projections", number))
         window = step.causal_window(x, number, kernel.shape[1])
         part = weights.below("convolutions", number)

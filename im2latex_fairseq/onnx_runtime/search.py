@@ -149,9 +149,13 @@ class BeamSearch:
         order = np.argsort(~goes_on[kept], axis=1, kind="stable")[:, :wide]
         is_real = np.take_along_axis(goes_on[kept], order, axis=1)
         order = np.where(is_real, order, order[:, :1])
-        chosen = [np.take_along_axis(values[kept], order, axis=1) for values in (sums, parents, tokens)]
-        chosen[0] = np.where(is_real, chosen[0], _NEVER)
-        return self._continue(beams.select(kept) if len(kept) < len(done) else beams, *chosen)
+        rest = beams.select(kept) if len(kept) < len(done) else beams
+        return self._continue(
+            rest,
+            np.where(is_real, np.take_along_axis(sums[kept], order, axis=1), _NEVER),
+            np.take_along_axis(parents[kept], order, axis=1),
+            np.take_along_axis(tokens[kept], order, axis=1),
+        )
 
     def _continue(self, beams: _Beams, sums: Floats, parents: Ids, tokens: Ids) -> _Beams:
         """The beams after one more token: sums, parents and tokens are (P, K)."""
