@@ -102,11 +102,19 @@ def _addmm_flops(
     return 2 * left.shape[0] * left.shape[1] * right.shape[1]
 
 
-# torch's flop counter doesn't know fairseq's convolution over time, whose backward is made of addmm_.
+def _linear_flops(
+    rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, *, out_val: torch.Tensor
+) -> int:
+    return 2 * out_val.numel() * weight.shape[1]
+
+
+# torch's flop counter doesn't know fairseq's convolution over time, whose backward is made of addmm_, nor linear
+# maps, which stay whole in inference mode.
 _COUNTS: dict[Any, Callable[..., int]] = {
     **flop_registry,
     torch.ops.aten.conv_tbc: _conv_tbc_flops,
     torch.ops.aten.addmm_: _addmm_flops,
+    torch.ops.aten.linear: _linear_flops,
 }
 
 

@@ -105,3 +105,12 @@ def test_cpu_seconds_of_a_group_are_those_of_its_processes() -> None:
     while time.process_time() < end:
         pass
     assert group_cpu_seconds(os.getpgrp()) - before >= 0.08
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_linear_map_is_counted_once(mode: type) -> None:
+    """Taken apart into a product and a sum, or left whole as in inference mode."""
+    linear = torch.nn.Linear(7, 5)
+    with mode(), OperationRecorder() as recorder:
+        linear(torch.ones(3, 7))
+    assert recorder.flops == 2 * 3 * 7 * 5
