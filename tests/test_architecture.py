@@ -85,6 +85,8 @@ ARROWS: dict[str, set[str]] = {
         f"{PACKAGE}.images",
         f"{PACKAGE}.latex",
         f"{PACKAGE}.metrics",
+        f"{PACKAGE}.recognition.explanation",
+        f"{PACKAGE}.recognition.results",
         "PIL",
         "numpy",
         "rapidfuzz",
@@ -130,6 +132,7 @@ ARROWS: dict[str, set[str]] = {
     },
     f"{PACKAGE}.commands": {
         f"{PACKAGE}.__version__",
+        f"{PACKAGE}.data.atomic_file",
         f"{PACKAGE}.decoding.confidence",
         f"{PACKAGE}.evaluation",
         f"{PACKAGE}.images.errors",

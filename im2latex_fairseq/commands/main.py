@@ -11,12 +11,13 @@ from im2latex_fairseq import __version__
 from im2latex_fairseq.commands.command import Command
 from im2latex_fairseq.commands.completion import COMPLETION
 from im2latex_fairseq.commands.convert import CONVERT
+from im2latex_fairseq.commands.explain import EXPLAIN
 from im2latex_fairseq.commands.export import EXPORT
 from im2latex_fairseq.commands.predict import PREDICT
 from im2latex_fairseq.commands.report import REPORT
 from im2latex_fairseq.commands.score import SCORE
 
-COMMANDS: tuple[Command, ...] = (PREDICT, SCORE, REPORT, CONVERT, EXPORT, COMPLETION)
+COMMANDS: tuple[Command, ...] = (PREDICT, EXPLAIN, SCORE, REPORT, CONVERT, EXPORT, COMPLETION)
 
 _FAILED = 2
 _INTERRUPTED = 130

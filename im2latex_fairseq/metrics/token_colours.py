@@ -50,6 +50,8 @@ _FENCED_ENVIRONMENTS = frozenset(
     for name in ("pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "cases", "dcases", "rcases")
     for star in ("", "*")
 )
+_DRAWING_ENVIRONMENTS = frozenset(rf"\begin{{{name}}}" for name in _FENCED_ENVIRONMENTS)
+_EMPTY_FENCES = frozenset([r"\left.", r"\right.", r"\middle."])
 # What reads one token or group itself: accents in text, and fences whose delimiter is a token of its own.
 _READS_ONE = frozenset(
     [
@@ -99,13 +101,32 @@ def is_stand_in(token: str) -> bool:
 
 def count_visible(tokens: Sequence[str]) -> int:
     """About how many tokens draw something, for formulas that TeX doesn't set."""
-    return sum(
+    return sum(map(_is_visible, tokens))
+
+
+def drawing_tokens(tokens: Sequence[str]) -> tuple[int, ...]:
+    r"""Indices of the tokens that draw something themselves: letters, lines, fences, the matrix with its brackets.
+
+    Braces, scripts, fonts, spaces, columns' letters and empty fences (`\left.`) don't. Of `\Big (` it is `\Big`, which
+    takes what follows as its argument.
+    """
+    coloured = {part for part in colour_tokens(tokens).parts if isinstance(part, int)}
+    return tuple(
+        index
+        for index, token in enumerate(tokens)
+        if (index in coloured or not coloured)
+        and token not in _EMPTY_FENCES
+        and (_is_visible(token) or token in _DRAWING_ENVIRONMENTS)
+    )
+
+
+def _is_visible(token: str) -> bool:
+    return (
         token not in _SILENT
         and token not in MATH_FONTS
         and token not in _WRAPPERS
         and token not in TEXT_ARGUMENTS
         and not token.startswith((r"\begin{", r"\end{"))
-        for token in tokens
     )
 
 

@@ -1,16 +1,9 @@
-"""The HTML of a report: one document that loads nothing.
-
-Its content security policy allows the one script and the one style that it brings along, by their hashes, and
-pictures as data URIs; whatever else gets in, by an oversight, neither runs nor loads.
-"""
+"""The HTML of a report: one document that loads nothing (see `document`)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from typing import Any
 
 from im2latex_fairseq import __version__
@@ -18,6 +11,7 @@ from im2latex_fairseq.evaluation.counts import TREATMENT
 from im2latex_fairseq.evaluation.evaluation import Evaluation
 from im2latex_fairseq.evaluation.intervals import Resampling
 from im2latex_fairseq.metrics.metric import Metric
+from im2latex_fairseq.report.document import asset, html_document
 from im2latex_fairseq.report.safe_text import escaped, script_json
 from im2latex_fairseq.report.token_edits import Confusion
 
@@ -57,27 +51,9 @@ class PageContent:
 
 def page_html(content: PageContent) -> str:
     """The whole document."""
-    style, script = _asset("page.css"), _asset("page.js")
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src '{_hash(script)}'",
-            f"style-src '{_hash(style)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-        ]
-    )
     title = escaped(content.title)
     counts = content.evaluation.counts
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+    body = (
         '<a class="skip" href="#samples">To the samples</a>\n'
         f"<header><h1>{title}</h1>"
         f'<p class="soft">{counts.references:,} formulas, {counts.hypotheses:,} predictions. '
@@ -86,18 +62,9 @@ def page_html(content: PageContent) -> str:
         '<li><a href="#confused">Confused tokens</a></li><li><a href="#samples">Samples</a></li>'
         '<li><a href="#about">About this page</a></li></ul></nav></header>\n<main>\n'
         f"{_scores(content)}\n{_curves(content)}\n{_confusions(content)}\n{_samples()}\n{_about(content)}\n</main>\n"
-        f'<script type="application/json" id="data">{script_json(content.samples)}</script>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
+        f'<script type="application/json" id="data">{script_json(content.samples)}</script>'
     )
-
-
-def _asset(name: str) -> str:
-    return files("im2latex_fairseq.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """The source expression of an inline script or style."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"
+    return html_document(title, asset("page.css"), asset("page.js"), body)
 
 
 def _scores(content: PageContent) -> str:
