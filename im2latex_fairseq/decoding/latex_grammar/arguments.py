@@ -47,12 +47,18 @@ def argument_frames(kind: TokenKind, context: Context) -> tuple[Frame, ...] | No
     if inside is None:
         return None
     frames: list[Frame] = []
-    for word in reversed(kind.arguments):
+    for number, word in reversed(list(enumerate(kind.arguments))):
         if word.startswith("[") or word == "option":
-            frames.append(Option(_option(word, inside), frames.pop()))
+            if _may_have_option(inside, behind_command=number == 0):
+                frames.append(Option(_option(word, inside), frames.pop()))
         else:
             frames += _required(word, inside)
     return tuple(frames)
+
+
+def _may_have_option(context: Context, *, behind_command: bool) -> bool:
+    """Within an option brackets need braces around them, and TeX skips no blank but that behind a command's name."""
+    return context.brackets and (behind_command or not context.tight)
 
 
 def _inside(kind: TokenKind, context: Context) -> Context | None:
@@ -61,13 +67,20 @@ def _inside(kind: TokenKind, context: Context) -> Context | None:
     if repeated > MAX_REPEATED:
         return None
     return Context(
-        kind.alphabet or context.alphabet, context.visible and not kind.invisible, context.brackets, repeated
+        kind.alphabet or context.alphabet,
+        context.visible and not kind.invisible,
+        context.brackets,
+        context.bold,
+        context.tight,
+        repeated,
     )
 
 
-def in_braces(context: Context) -> Context:
-    """The same within braces, where a bracket ends no option."""
-    return context if context.brackets else replace(context, brackets=True)
+def in_braces(context: Context, *, bold: bool = False) -> Context:
+    """The same within braces, where a bracket ends no option and `\\boldsymbol` doesn't look."""
+    if context.brackets and context.bold == bold:
+        return context
+    return replace(context, brackets=True, bold=bold)
 
 
 def _option(word: str, context: Context) -> tuple[Frame, ...]:
@@ -80,8 +93,8 @@ def _option(word: str, context: Context) -> tuple[Frame, ...]:
 
 
 def _required(word: str, context: Context) -> tuple[Frame, ...]:
-    if word == "formula" or word == "open formula":
-        return (Argument(context, infix=word == "formula"),)
+    if word in ("formula", "open formula", "bold formula"):
+        return (Argument(context, infix=word != "open formula", bold=word == "bold formula"),)
     if word in ("text", "plain text"):
         in_text = replace(context, alphabet=Alphabet.COMPLETE)
         return (TextArgument(in_text, dollars=word == "text", bare=word == "plain text"),)
@@ -98,7 +111,7 @@ def _required(word: str, context: Context) -> tuple[Frame, ...]:
     if word == "delimiter":
         return (Delimiter(context),)
     assert word == "substack", word
-    return (first_row(in_braces(context), Cell(_SUBSTACK, 1)), Expected("{"))
+    return (first_row(replace(in_braces(context), tight=True), Cell(_SUBSTACK, 1)), Expected("{"))
 
 
 def first_row(context: Context, cell: Cell) -> MathList:
@@ -109,11 +122,13 @@ def first_row(context: Context, cell: Cell) -> MathList:
 def table_frames(name: str, context: Context) -> tuple[Frame, ...]:
     r"""The frames behind `\begin{name}`."""
     columns = tex_facts.TABLE_COLUMNS[name]
+    has_position = name in tex_facts.POSITIONED_TABLES and _may_have_option(context, behind_command=False)
+    context = context if context.tight or name == "array" else replace(context, tight=True)
     if columns is None:
         head: tuple[Frame, ...] = (Columns(context, name), Expected("{"))
     else:
         head = (first_row(context, Cell(name, columns)),)
-    if name in tex_facts.POSITIONED_TABLES:
+    if has_position:
         return (*head[:-1], Option((Expected("]"), Letter("tbc")), head[-1]))
     return head
 
@@ -125,8 +140,8 @@ def argument_step(frame: Argument, kind: TokenKind) -> Step | None:
     """A brace, or a symbol that is the whole argument."""
     context = frame.context
     if kind.role is Role.OPEN_BRACE:
-        return Step((MathList(in_braces(context), Closer.BRACE, infix=frame.infix),))
-    if kind.bare and context.alphabet not in kind.missing_in:
+        return Step((MathList(in_braces(context, bold=frame.bold), Closer.BRACE, infix=frame.infix),))
+    if kind.bare and not context.bold and context.alphabet not in kind.missing_in:
         return Step((), kind.ink and context.visible)
     return None
 
@@ -185,7 +200,7 @@ def label_step(frame: Label, kind: TokenKind) -> Step | None:
 def delimiter_step(frame: Delimiter, kind: TokenKind) -> Step | None:
     """A delimiter."""
     if kind.delimiter and (frame.context.brackets or not kind.has_bracket):
-        return Step((), frame.context.visible)
+        return Step((), frame.context.visible and kind.character != ".")
     return None
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from .command_arguments import Refused
 from .frames import START, Cell, Closer, Context, Frame, MathList, TextList
-from .token_kinds import Refused, Role, TokenKind, kind_of
+from .token_kinds import Role, TokenKind, kind_of
 from .transitions import NEVER, Transitions
 
 # Lists that between them take every token that opens something.

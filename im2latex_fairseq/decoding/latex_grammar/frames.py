@@ -24,16 +24,24 @@ class Context:
         alphabet: The font of its letters, as far as it lacks glyphs.
         visible: False inside `\\phantom`.
         brackets: False in an option: TeX ends it at the first `]` outside of braces.
+        bold: Directly in the argument of `\\boldsymbol`, which the package bm takes apart.
+        tight: In a table of amsmath, where LaTeX doesn't look for an option behind a blank.
         repeated: How many constructs around it are set several times.
     """
 
     alphabet: Alphabet = Alphabet.COMPLETE
     visible: bool = True
     brackets: bool = True
+    bold: bool = False
+    tight: bool = False
     repeated: int = 0
 
 
-class Closer(Enum):
+class _Choice(Enum):
+    __hash__ = object.__hash__  # members are unique, and Enum's own hash is slow
+
+
+class Closer(_Choice):
     """What ends a list."""
 
     END = "the end"
@@ -44,15 +52,7 @@ class Closer(Enum):
     TABLE = "& or the end of a table"
 
 
-class Superscript(Enum):
-    """Whether the last atom can have a superscript yet. Primes are one, and one may follow right behind them."""
-
-    FREE = "free"
-    PRIMES = "primes"
-    TAKEN = "taken"
-
-
-class Place(Enum):
+class Place(_Choice):
     """Where in a list, as far as it matters."""
 
     INSIDE = "inside"
@@ -77,7 +77,7 @@ class MathList:
         context: What holds inside.
         closer: What ends it.
         subscript: Whether the last atom has one.
-        superscript: Whether the last atom can have one.
+        superscript: Whether it has one; a prime is one.
         operator: Whether `\\limits` may follow.
         infix: Whether `\\over` or its like may come: TeX takes one in each list.
         place: Where in the list.
@@ -87,7 +87,7 @@ class MathList:
     context: Context
     closer: Closer
     subscript: bool = False
-    superscript: Superscript = Superscript.FREE
+    superscript: bool = False
     operator: bool = False
     infix: bool = True
     place: Place = Place.INSIDE
@@ -108,6 +108,7 @@ class Argument:
 
     context: Context
     infix: bool = True
+    bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Letter:
     letters: str
 
 
-class Stage(Enum):
+class Stage(_Choice):
     """How far a length is."""
 
     SIGN = "sign"

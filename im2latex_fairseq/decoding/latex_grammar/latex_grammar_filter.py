@@ -23,7 +23,8 @@ class LatexGrammarFilter:
     What it lets through this package's parser accepts, and TeX (LaTeX with amsmath) sets without an error:
 
     * groups, `\left` ... `\right` and environments are closed, each by what closes it;
-    * an atom has one subscript and one superscript; primes are a superscript, and one may follow right behind them;
+    * an atom has one subscript and one superscript; a prime is a superscript (the parser takes `x ' '`, LaTeX only
+      without the blank);
     * commands have their arguments, options their brackets, lengths a number and a unit, `\left` and `\big` a
       delimiter, `\not` something to negate;
     * tables have no more columns than `tex_facts.MAX_COLUMNS`, rows no more `&` than the table has columns; `&`,
@@ -48,6 +49,7 @@ class LatexGrammarFilter:
 
     Attributes:
         refused: Symbols that are never allowed, with the reason.
+        kind_of_token: The number of the kind of each symbol, (V,) int64; symbols of a kind are allowed together.
 
     Raises:
         ValueError: The dictionary lacks what every formula needs, or an id is none of its.
@@ -63,7 +65,7 @@ class LatexGrammarFilter:
         kinds = DictionaryKinds(symbols, eos, special)
         self.refused = kinds.refused
         self._end = eos
-        self._kind_of_token = kinds.kind_of_token
+        self.kind_of_token = kinds.kind_of_token
         self._horizon = kinds.horizon
         self._table = StateTable(kinds.kinds)
         self._masks: Bools = np.zeros((64, len(symbols)), dtype=bool)
@@ -100,9 +102,10 @@ class LatexGrammarFilter:
         self._learn_masks()
         mask: Bools = self._masks[self._table.mask_numbers(states)]
         left = max_len - step  # tokens behind the next one, the end among them
-        for row in np.flatnonzero(self._table.distances(states) + self._horizon > left):
-            in_time = self._table.distances_after(int(states[row])) <= left
-            mask[row] &= in_time[self._kind_of_token]
+        near = np.flatnonzero(self._table.distances(states) + self._horizon > left)
+        if len(near):
+            in_time = self._table.distances_after(states[near]) <= left
+            mask[near] &= in_time[:, self.kind_of_token]
         return mask
 
     def advance(self, states: Ints, tokens: Ints) -> Ints:
@@ -115,7 +118,7 @@ class LatexGrammarFilter:
         Raises:
             ValueError: A token can't follow.
         """
-        return self._table.move(states, self._kind_of_token[tokens])
+        return self._table.move(states, self.kind_of_token[tokens])
 
     def first_refused(self, tokens: Sequence[int]) -> int | None:
         """Where a formula isn't one that decoding could write.
@@ -128,7 +131,7 @@ class LatexGrammarFilter:
             there is none.
         """
         state: int | None = BEGIN
-        for place, kind in enumerate(self._kind_of_token[[*tokens, self._end]].tolist()):
+        for place, kind in enumerate(self.kind_of_token[[*tokens, self._end]].tolist()):
             state = self._table.follow(state, kind)
             if state is None:
                 return place
@@ -142,5 +145,5 @@ class LatexGrammarFilter:
             grown[: self._known_masks] = self._masks[: self._known_masks]
             self._masks = grown
         for number in range(self._known_masks, len(masks)):
-            self._masks[number] = masks[number][self._kind_of_token]
+            self._masks[number] = masks[number][self.kind_of_token]
         self._known_masks = len(masks)

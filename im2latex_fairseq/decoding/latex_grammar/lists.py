@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from .arguments import argument_frames, first_row, in_braces, table_frames
 from .frames import (
     Argument,
     Cell,
     Closer,
-    Context,
     Delimiter,
     Frame,
     MathList,
     Place,
     Step,
-    Superscript,
     TextList,
 )
-from .token_kinds import Alphabet, Role, TokenKind
+from .token_kinds import Role, TokenKind
 
 _SUBSTACK = "\\substack"
 # What may stand right behind \not.
@@ -31,6 +30,8 @@ _NEGATED = frozenset([Role.SYMBOL, Role.SPACE, Role.COMMAND, Role.OPEN_BRACE])
 def math_step(frame: MathList, kind: TokenKind) -> Step | None:
     """The frames in place of a list after a token; None if the token can't follow."""
     if kind.has_bracket and not frame.context.brackets and not _ends_option(frame, kind):
+        return None
+    if frame.context.bold and kind.not_in_bold:
         return None
     if frame.place is Place.AFTER_NOT and kind.role not in _NEGATED:
         return None
@@ -59,7 +60,7 @@ def _next(
     )
 
 
-def _scripted(frame: MathList, *, subscript: bool, superscript: Superscript) -> MathList:
+def _scripted(frame: MathList, *, subscript: bool, superscript: bool) -> MathList:
     """The list after one more script of its last atom."""
     return MathList(
         frame.context,
@@ -94,12 +95,7 @@ def _style(frame: MathList, kind: TokenKind) -> Step:
 
 
 def _switch(frame: MathList, kind: TokenKind) -> Step:
-    return Step((_scripted(frame, subscript=frame.subscript, superscript=_ended(frame)),))
-
-
-def _ended(frame: MathList) -> Superscript:
-    """The superscript of the last atom when something stands behind its primes."""
-    return Superscript.TAKEN if frame.superscript is Superscript.PRIMES else frame.superscript
+    return Step((_scripted(frame, subscript=frame.subscript, superscript=frame.superscript),))
 
 
 def _not(frame: MathList, kind: TokenKind) -> Step:
@@ -120,22 +116,22 @@ def _close_brace(frame: MathList, kind: TokenKind) -> Step | None:
 def _subscript(frame: MathList, kind: TokenKind) -> Step | None:
     if frame.subscript:
         return None
-    after = _scripted(frame, subscript=True, superscript=_ended(frame))
+    after = _scripted(frame, subscript=True, superscript=frame.superscript)
     return Step((after, Argument(frame.context)))
 
 
 def _superscript(frame: MathList, kind: TokenKind) -> Step | None:
-    if frame.superscript is Superscript.TAKEN:
+    if frame.superscript:
         return None
-    after = _scripted(frame, subscript=frame.subscript, superscript=Superscript.TAKEN)
+    after = _scripted(frame, subscript=frame.subscript, superscript=True)
     return Step((after, Argument(frame.context)))
 
 
 def _prime(frame: MathList, kind: TokenKind) -> Step | None:
-    if frame.superscript is Superscript.TAKEN:
+    # LaTeX joins what follows a prime to it, but not behind a blank, and tokens have blanks between them.
+    if frame.superscript:
         return None
-    after = _scripted(frame, subscript=frame.subscript, superscript=Superscript.PRIMES)
-    return Step((after,), frame.context.visible)
+    return Step((_scripted(frame, subscript=frame.subscript, superscript=True),), frame.context.visible)
 
 
 def _limits(frame: MathList, kind: TokenKind) -> Step | None:
@@ -273,5 +269,5 @@ def text_step(frame: TextList, kind: TokenKind) -> Step | None:
 def _formula_in_text(frame: TextList) -> Step | None:
     if not frame.dollars:
         return None
-    context = Context(Alphabet.COMPLETE, frame.context.visible, True, frame.context.repeated)
+    context = replace(frame.context, brackets=True)
     return Step((frame, MathList(context, Closer.DOLLAR, infix=False)))

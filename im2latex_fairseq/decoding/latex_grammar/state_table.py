@@ -7,14 +7,14 @@ a step of a search is a few lookups in arrays.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from im2latex_fairseq.latex.token_cursor import MAX_DEPTH as PARSER_DEPTH
 
-from .frames import START, Frame, MathList, Step, TextList
+from .frames import START, Frame, MathList, TextList
 from .token_kinds import Role, TokenKind
 from .transitions import NEVER, Transitions
 
@@ -29,6 +29,22 @@ Moves: TypeAlias = npt.NDArray[np.int32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 _EMPTY_STACK, _FIRST_STACK = 0, 1
+
+
+class _Costs(NamedTuple):
+    """Of the frames that a token of each kind leaves in place of one, (kinds,).
+
+    Attributes:
+        costs: The fewest tokens that complete them; NEVER if the kind may not follow.
+        longer: How many more if one of them has to leave ink.
+        inks: Whether the token itself does.
+    """
+
+    costs: Moves
+    longer: Moves
+    inks: Bools
+
+
 #: The state of a formula without tokens.
 BEGIN = 2 * _FIRST_STACK
 
@@ -59,6 +75,7 @@ class StateTable:
         self._below: list[int] = []
         self._depths: list[int] = []
         self._distances_after: dict[int, Moves] = {}
+        self._costs_after: dict[Frame, _Costs] = {}
         self._moves = np.full((256, len(self.kinds)), _UNKNOWN, dtype=np.int32)
         self._distances = np.zeros((256, 2), dtype=np.int32)  # without ink, with ink
         self._masks_of = np.zeros((256, 2), dtype=np.int64)
@@ -95,12 +112,20 @@ class StateTable:
         found: Ints = self._masks_of[states >> 1, states & 1]
         return found
 
-    def distances_after(self, state: int) -> Moves:
-        """The fewest tokens to the end that are left after a token of each kind, (kinds,); NEVER if none may follow."""
-        found = self._distances_after.get(state)
-        if found is None:
-            found = self._distances_after[state] = self._find_distances_after(state >> 1, bool(state & 1))
-        return found
+    def distances_after(self, states: Ints) -> Moves:
+        """The fewest tokens to the end that are left after a token of each kind.
+
+        Args:
+            states: (rows,).
+
+        Returns:
+            (rows, kinds); NEVER where a kind may not follow.
+        """
+        rows = [self._distances_after.get(state) for state in states.tolist()]
+        for row, state in enumerate(states.tolist()):
+            if rows[row] is None:
+                rows[row] = self._distances_after[state] = self._find_distances_after(state >> 1, state & 1)
+        return np.array(rows, dtype=np.int32)
 
     # By stack
 
@@ -175,17 +200,30 @@ class StateTable:
         mask[self._end] &= inked
         return mask
 
-    def _find_distances_after(self, stack: int, inked: bool) -> Moves:
-        after = np.full(len(self.kinds), NEVER, dtype=np.int32)
-        frame = self._frames[stack]
+    def _find_distances_after(self, stack: int, inked: int) -> Moves:
+        frame, below = self._frames[stack], self._below[stack]
         if frame is None:
-            after[self._end] = 0
-            return after
-        known: dict[Step, int] = {}
+            return np.where(np.arange(len(self.kinds)) == self._end, 0, NEVER).astype(np.int32)
+        added = self._costs_after.get(frame)
+        if added is None:
+            added = self._costs_after[frame] = self._find_costs_after(frame)
+        distances = added.costs + self._distances[below, 1]
+        if not inked:
+            longer = self._distances[below, 0] - self._distances[below, 1]
+            distances += np.where(added.inks, 0, np.minimum(added.longer, longer))
+        return np.minimum(distances, NEVER)
+
+    def _find_costs_after(self, frame: Frame) -> _Costs:
+        size = len(self.kinds)
+        found = _Costs(np.full(size, NEVER, np.int32), np.full(size, NEVER, np.int32), np.zeros(size, bool))
         for kind, move in enumerate(self.transitions.steps(frame)):
             if move is not None:
-                if move not in known:
-                    without, with_ink = self._distances_with(move.frames, self._below[stack])
-                    known[move] = with_ink if inked or move.ink else without
-                after[kind] = known[move]
-        return after
+                costs = [self.transitions.cost(added) for added in move.frames]
+                extra = [
+                    self.transitions.cost(added, ink=True) - cost
+                    for added, cost in zip(move.frames, costs, strict=True)
+                ]
+                found.costs[kind] = min(NEVER, sum(costs))
+                found.longer[kind] = min(NEVER, *extra, NEVER)
+                found.inks[kind] = move.ink
+        return found

@@ -69,6 +69,14 @@ REPEATED = commands(
 )
 # Text that is set once; amsmath sets the others in the four sizes of mathematics.
 TEXT_BOXES = commands("mbox hbox fbox makebox framebox raisebox parbox")
+#: Take an argument apart, token by token, and stumble over switches, tables, macros that do the same, and these.
+BOLD = commands("boldsymbol bm")
+NOT_IN_BOLD = commands(
+    "boldsymbol bm operatorname operatorname* dfrac tfrac binom dbinom tbinom underset overset sideset mod substack "
+    "phantom hphantom vphantom smash lefteqn llap rlap mathrlap mathllap mathclap raisebox hspace hspace* vspace "
+    "vspace* mspace rule kern hskip mkern mskip raise lower smallskip medskip bigskip b c d "
+    "prod coprod setminus dots iint iiint implies iff Longrightarrow Longleftarrow Longleftrightarrow l L AA"
+)
 INVISIBLE = commands("phantom hphantom vphantom")
 # amsmath reads these arguments without braces of their own, so that an infix command in them would take hold of more.
 OPEN_ARGUMENTS = {
@@ -114,8 +122,8 @@ CEDILLA = r"\c"
 #: Accents of text that TeX refuses in a formula.
 ACCENTS_OF_TEXT = frozenset(TEXT_ACCENTS) | commands("H t r k")
 
-# What text may hold besides letters, digits and punctuation.
+# What text may hold besides letters, digits and punctuation; not what some of its fonts lack (\dag).
 TEXT_SYMBOLS = frozenset([r"\{", r"\}", r"\_", r"\%", r"\#", r"\$", r"\&"]) | commands(
-    "dag ddag S P L l O o AA aa AE ae OE oe ss i j ldots dots copyright pounds lbrack rbrack slash"
+    "L l O o AA aa AE ae OE oe ss i j ldots dots lbrack rbrack slash"
 )
 TEXT_SPACES = frozenset(["~", "\\"]) | commands(", ; : ! > quad qquad thinspace enspace enskip")

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from im2latex_fairseq.latex.atom_classes import BARE_SCRIPTS, ORDINARY_SYMBOLS
+from im2latex_fairseq.latex.atom_classes import ATOM_CLASSES, BARE_SCRIPTS, ORDINARY_SYMBOLS
 from im2latex_fairseq.latex.commands import (
     ALIGNMENTS,
-    BIG_DELIMITERS,
     BRACED_ALIGNMENTS,
     INFIXES,
     MATH_FONTS,
     ROW_ENDS,
     ROW_RULES,
-    SIGNATURES,
     UNSUPPORTED_COMMANDS,
 )
 from im2latex_fairseq.latex.macros import has_definitions
@@ -26,10 +24,13 @@ from im2latex_fairseq.latex.rules.marks import DISPLAY_MARKS, MARKS
 from im2latex_fairseq.latex.tokenizer import DELIMITER_CHARACTERS, DELIMITER_COMMANDS, TEXT_ARGUMENTS
 
 from . import tex_facts
+from .command_arguments import Refused, arguments_of, infix_arguments
 
 
 class Role(Enum):
     """What a token does in a formula."""
+
+    __hash__ = object.__hash__  # members are unique, and Enum's own hash is slow
 
     SYMBOL = "symbol"
     SPACE = "space"
@@ -63,6 +64,8 @@ class Role(Enum):
 class Alphabet(Enum):
     """The font of letters, as far as it lacks glyphs."""
 
+    __hash__ = object.__hash__  # members are unique, and Enum's own hash is slow
+
     COMPLETE = "complete"
     CAPITALS = "capitals"
     BLACKBOARD = "blackboard"
@@ -88,6 +91,7 @@ class TokenKind:
         alphabet: Of a font command: the alphabet of its argument.
         repeated: Whether TeX sets the arguments several times.
         invisible: Whether the arguments leave no ink.
+        not_in_bold: Whether `\\boldsymbol`, taking its argument apart, stumbles over it.
         character: The character itself where it counts: in lengths, column specifications and positions.
         in_label: Whether it may stand in the name of a label.
         cedilla: Whether `\\c` can be drawn on it: a small letter would get TeX's own accent, refused in a formula.
@@ -107,6 +111,7 @@ class TokenKind:
     alphabet: Alphabet | None = None
     repeated: bool = False
     invisible: bool = False
+    not_in_bold: bool = False
     character: str = ""
     in_label: bool = False
     cedilla: bool = False
@@ -130,11 +135,6 @@ _ROLES = {
     **dict.fromkeys((r"\limits", r"\nolimits", r"\displaylimits"), Role.LIMITS),
 }
 _CAPITAL_GREEK = frozenset(name for name in ORDINARY_SYMBOLS if name[1].isupper()) - {r"\Re", r"\Im"}
-_SIGNATURE_WORDS = {"m": "formula", "o": "option", "D": "delimiter"}
-
-
-class Refused(Exception):
-    """A symbol that the grammar never allows, and why."""
 
 
 def kind_of(symbol: str) -> TokenKind:
@@ -202,7 +202,7 @@ def _environment_kind(role: Role, name: str) -> TokenKind:
     if name not in tex_facts.TABLE_COLUMNS:
         known = name in ALIGNMENTS
         raise Refused("a display of its own" if known else "an environment that the parser can't read")
-    return TokenKind(role, name=name)
+    return TokenKind(role, name=name, not_in_bold=True)
 
 
 def _command_kind(symbol: str) -> TokenKind:
@@ -223,19 +223,20 @@ def _command_kind(symbol: str) -> TokenKind:
             raise Refused("a rule between rows other than \\hline")
         return TokenKind(Role.RULE)
     if symbol in INFIXES:
-        return TokenKind(Role.INFIX, arguments=_infix_arguments(symbol))
+        return TokenKind(Role.INFIX, arguments=infix_arguments(symbol))
     if symbol in BRACED_ALIGNMENTS:
         if symbol != r"\substack":
             raise Refused("rows in braces as plain TeX has them")
-        return TokenKind(Role.COMMAND, arguments=("substack",))
+        return TokenKind(Role.COMMAND, arguments=("substack",), not_in_bold=True)
     if symbol in _ROLES:
         return TokenKind(_ROLES[symbol], ink=symbol == r"\not")
     if symbol in tex_facts.SWITCHES:
-        return TokenKind(Role.SWITCH, text="switch")
+        return TokenKind(Role.SWITCH, text="switch", not_in_bold=True)
     if symbol in tex_facts.STYLES:
         return TokenKind(Role.STYLE)
     if symbol in tex_facts.SPACES:
-        return TokenKind(Role.SPACE, text="space" if symbol in tex_facts.TEXT_SPACES else "")
+        in_text = "space" if symbol in tex_facts.TEXT_SPACES else ""
+        return TokenKind(Role.SPACE, text=in_text, not_in_bold=symbol in tex_facts.NOT_IN_BOLD)
     arguments = arguments_of(symbol)
     if arguments:
         return _argument_kind(symbol, arguments)
@@ -247,12 +248,8 @@ def _command_kind(symbol: str) -> TokenKind:
         delimiter=symbol in DELIMITER_COMMANDS,
         text="character" if symbol in tex_facts.TEXT_SYMBOLS else "",
         missing_in=_missing_in(symbol),
+        not_in_bold=symbol in tex_facts.NOT_IN_BOLD or symbol not in ATOM_CLASSES,
     )
-
-
-def _infix_arguments(symbol: str) -> tuple[str, ...]:
-    delimiters = ("delimiter", "delimiter") if symbol.endswith("withdelims") else ()
-    return (*delimiters, "bare length") if symbol.startswith(r"\above") else delimiters
 
 
 def _argument_kind(symbol: str, arguments: tuple[str, ...]) -> TokenKind:
@@ -274,62 +271,5 @@ def _argument_kind(symbol: str, arguments: tuple[str, ...]) -> TokenKind:
         repeated=symbol in tex_facts.REPEATED
         or (symbol in TEXT_ARGUMENTS and symbol not in tex_facts.TEXT_BOXES),
         invisible=symbol in tex_facts.INVISIBLE,
+        not_in_bold=symbol in tex_facts.NOT_IN_BOLD,
     )
-
-
-def arguments_of(symbol: str) -> tuple[str, ...]:
-    """A word for each argument that follows a command; none for a symbol.
-
-    Raises:
-        Refused: An argument of a kind that the grammar doesn't know.
-    """
-    if symbol in TEXT_ARGUMENTS:
-        return _text_arguments(symbol)
-    if symbol in tex_facts.PLAIN_BOXES:
-        return ("plain text",)
-    if symbol in tex_facts.DRAWN_TEXT_ACCENTS:
-        return ("cedilla",) if symbol == tex_facts.CEDILLA else ("character",)
-    if symbol in tex_facts.ACCENTS_OF_TEXT:
-        raise Refused("an accent of text")
-    if symbol in tex_facts.FONTS_WITH_ARGUMENT:
-        return ("formula",)
-    if symbol in BIG_DELIMITERS:
-        return ("delimiter",)
-    signature = SIGNATURES.get(symbol, "")
-    if not signature.strip("mo"):
-        return _formula_arguments(symbol, signature)
-    return _raw_arguments(symbol, signature)
-
-
-def _text_arguments(symbol: str) -> tuple[str, ...]:
-    if symbol in tex_facts.SIZED_BOXES:
-        return ("[length]", "[lrcs]", "text")
-    if symbol == tex_facts.RAISED_BOX:
-        return ("length", "[length]", "[length]", "text")
-    return ("length", "text") if TEXT_ARGUMENTS[symbol] else ("text",)
-
-
-def _formula_arguments(symbol: str, signature: str) -> tuple[str, ...]:
-    words = []
-    number = 0
-    for letter in signature:
-        word = _SIGNATURE_WORDS[letter]
-        if letter == "m":
-            word = "open formula" if number in tex_facts.OPEN_ARGUMENTS.get(symbol, ()) else word
-            number += 1
-        words.append(word)
-    return tuple(words)
-
-
-def _raw_arguments(symbol: str, signature: str) -> tuple[str, ...]:
-    if symbol in tex_facts.LENGTHS:
-        lengths = tex_facts.LENGTHS[symbol]
-        return ("[length]", *lengths) if signature.startswith("b") else lengths
-    if symbol in tex_facts.LABELS:
-        return ("label",)
-    if symbol in tex_facts.BARE_LENGTHS:
-        length = f"bare {tex_facts.BARE_LENGTHS[symbol]}"
-        return (length, "box") if symbol in tex_facts.LIFTS else (length,)
-    if symbol in tex_facts.POSITIONS and signature[0] == "b":
-        return (f"[{tex_facts.POSITIONS[symbol]}]", *_formula_arguments(symbol, signature[1:]))
-    raise Refused("its arguments are no formulas")
