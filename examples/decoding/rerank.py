@@ -45,7 +45,7 @@ from im2latex_fairseq.recognition.render_rerank import (
     rerank_by_rendering,
 )
 
-_WEIGHTS = tuple(np.arange(0.0, 6.01, 0.25).tolist())
+_WEIGHTS = tuple(0.25 * step for step in range(25))
 _BATCH = 64
 
 
@@ -236,10 +236,11 @@ def table(judged: Sequence[JudgedSample]) -> str:
 
 def processor_seconds() -> float:
     """Of this process and those that it has ended."""
-    return sum(
+    seconds: float = sum(
         usage.ru_utime + usage.ru_stime
         for usage in (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     )
+    return seconds
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ def picture_similarity(picture: GreyImage, drawing: GreyImage) -> float:
     seen, drawn = _cut(picture, boxes[0]), _cut(drawing, boxes[1])
     stretch = (seen.shape[0] / drawn.shape[0]) / (seen.shape[1] / drawn.shape[1])
     correlation = _correlation(_blurred(seen), _blurred(_resized(drawn, seen.shape)))
-    return max(correlation, 0.0) ** 2 * min(stretch, 1.0 / stretch)
+    similarity: float = max(correlation, 0.0) ** 2 * min(stretch, 1.0 / stretch)
+    return similarity
 
 
 def _cut(image: GreyImage, box: tuple[int, int, int, int]) -> GreyImage:
