@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from im2latex_fairseq.commands.command import Command, CommandError
+
+if TYPE_CHECKING:
+    from im2latex_fairseq.recognition.scale import KnownText
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--calibration", metavar="FILE", type=Path, help="JSON of a calibration: confidences as measured"
+    )
+    parser.add_argument(
+        "--known-text",
+        metavar="FILE",
+        type=Path,
+        help="JSON of the size of text that the model reads well: em_px, smallest_em_px, largest_em_px; without it, "
+        "that of IM2LATEX-100K",
     )
     parser.add_argument(
         "--card",
@@ -46,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     model = convert_checkpoint(arguments.checkpoint)
     if arguments.calibration is not None:
         model = replace(model, calibration=Calibration.from_dict(_json_object(arguments.calibration)))
+    if arguments.known_text is not None:
+        model = replace(model, known_text=_known_text(arguments.known_text))
     if arguments.card is not None:
         model = with_card(model, _json_object(arguments.card))
     build_decoder(model)  # a model that can't be built is refused here, not where it is to be used
@@ -55,6 +67,15 @@ def run(arguments: argparse.Namespace) -> int:
         f"{arguments.output}: {size / 1e6:.1f} MB, SHA-256 {checksum}; with {card_path(arguments.output).name}"
     )
     return 0
+
+
+def _known_text(path: Path) -> KnownText:
+    from im2latex_fairseq.recognition.scale import KnownText
+
+    try:
+        return KnownText(**_json_object(path))
+    except TypeError as error:
+        raise CommandError(f"{path}: not the size of known text ({error})") from error
 
 
 def _json_object(path: Path) -> dict[str, Any]:

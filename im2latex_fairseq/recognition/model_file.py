@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from im2latex_fairseq.data.atomic_file import atomic_writer, write_json_atomically
 from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.preparation_settings import PreparationSettings
+from im2latex_fairseq.recognition.scale import KnownText
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +67,7 @@ class ModelFile:
         dictionary: Symbols in the order of their ids; the first four are `SPECIAL_SYMBOLS`.
         preparation: How pictures were prepared for training.
         calibration: From log-probabilities to confidences; `Calibration.none()` where nobody measured.
+        known_text: Size of the text that the model reads well.
         card: Where the model comes from and how good it is: plain values.
         weights: By the names of the checkpoint, "encoder.*" and "decoder.*"; float16 in the file, and as the
             file has them after loading.
@@ -76,6 +78,7 @@ class ModelFile:
     preparation: PreparationSettings
     weights: Mapping[str, torch.Tensor] = field(repr=False)
     calibration: Calibration = field(default_factory=Calibration.none)
+    known_text: KnownText = KnownText()
     card: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -181,6 +184,7 @@ def _parse(path: Path, content: bytes) -> ModelFile:
             dictionary=_dictionary(metadata["dictionary"]),
             preparation=PreparationSettings.from_dict(metadata["preparation"]),
             calibration=Calibration.from_dict(metadata["calibration"]),
+            known_text=KnownText(**metadata["known_text"]),
             card=dict(metadata["card"]),
             weights=load(content),
         )
@@ -215,6 +219,7 @@ def _metadata(model: ModelFile) -> dict[str, Any]:
         "dictionary": list(model.dictionary),
         "preparation": model.preparation.to_dict(),
         "calibration": model.calibration.to_dict(),
+        "known_text": model.known_text.to_dict(),
         "card": dict(model.card),
     }
 

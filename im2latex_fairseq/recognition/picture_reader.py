@@ -22,8 +22,9 @@ from im2latex_fairseq.images.prepared_geometry import PreparedGeometry
 from im2latex_fairseq.images.transforms import prepare_with_geometry
 from im2latex_fairseq.latex.formatter import format_tokens
 from im2latex_fairseq.recognition.options import OptionFields, RecognitionOptions, Reranker, Scale
+from im2latex_fairseq.recognition.plausibility import plausibility
 from im2latex_fairseq.recognition.results import Outcome, Reading, Recognition
-from im2latex_fairseq.recognition.scale import estimate_scale
+from im2latex_fairseq.recognition.scale import KnownText, estimate_scale
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -83,14 +84,20 @@ class PictureReader(ABC):
         dictionary: Symbols in the order of their ids.
         preparation: How pictures were prepared for training.
         calibration: From log-probabilities to confidences.
+        known_text: Size of the text that the decoder reads well.
     """
 
     def __init__(
-        self, dictionary: Sequence[str], preparation: PreparationSettings, calibration: Calibration
+        self,
+        dictionary: Sequence[str],
+        preparation: PreparationSettings,
+        calibration: Calibration,
+        known_text: KnownText = KnownText(),
     ) -> None:
         self.dictionary = tuple(dictionary)
         self.preparation = preparation
         self.calibration = calibration
+        self.known_text = known_text
 
     @abstractmethod
     def _decode(
@@ -198,7 +205,9 @@ class PictureReader(ABC):
         picture = source() if callable(source) else source
         image = load_image(picture)
         try:
-            factor = estimate_scale(image) if scale == "auto" else 1.0 if scale is None else scale
+            factor = (
+                estimate_scale(image, self.known_text) if scale == "auto" else 1.0 if scale is None else scale
+            )
             prepared, geometry = prepare_with_geometry(image, self.preparation, scale=factor)
         except ImageError as error:
             if isinstance(picture, (str, Path)):
@@ -210,7 +219,10 @@ class PictureReader(ABC):
         start = time.perf_counter()
         decoded = self._decode([picture.image for picture in pictures], options)
         kept = options.nbest if options.rerank is None else options.beam
-        readings = [self._readings(hypotheses)[:kept] for hypotheses in decoded]
+        readings = [
+            self._readings(hypotheses, plausibility(picture.image))[:kept]
+            for picture, hypotheses in zip(pictures, decoded, strict=True)
+        ]
         if options.rerank is not None:
             rerank = _render_reranker() if options.rerank == "render" else options.rerank
             readings = rerank([picture.image for picture in pictures], readings)
@@ -220,23 +232,23 @@ class PictureReader(ABC):
             for picture, ranked in zip(pictures, readings, strict=True)
         ]
 
-    def _readings(self, hypotheses: Sequence[DecodedIds]) -> tuple[Reading, ...]:
+    def _readings(self, hypotheses: Sequence[DecodedIds], trust: float) -> tuple[Reading, ...]:
         scores = [hypothesis.score for hypothesis in hypotheses]
         readings = []
         for number, hypothesis in enumerate(hypotheses):
             others = scores[:number] + scores[number + 1 :]
             lead = hypothesis.score - max(others) if others else None
-            readings.append(self._reading(hypothesis, lead))
+            readings.append(self._reading(hypothesis, lead, trust))
         return tuple(readings)
 
-    def _reading(self, hypothesis: DecodedIds, lead: float | None) -> Reading:
+    def _reading(self, hypothesis: DecodedIds, lead: float | None, trust: float) -> Reading:
         tokens = tuple(self.dictionary[id_] for id_ in hypothesis.ids)
         log_probabilities = hypothesis.token_log_probabilities
         calibration = self.calibration
         return Reading(
             latex=format_tokens(tokens),
             tokens=tokens,
-            confidence=calibration.formula_confidence(log_probabilities, lead=lead),
+            confidence=trust * calibration.formula_confidence(log_probabilities, lead=lead),
             score=hypothesis.score,
             token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
         )

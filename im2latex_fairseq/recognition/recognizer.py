@@ -44,7 +44,7 @@ class Recognizer(PictureReader):
     """
 
     def __init__(self, model: ModelFile, *, device: torch.device | str = "cpu") -> None:
-        super().__init__(model.dictionary, model.preparation, model.calibration)
+        super().__init__(model.dictionary, model.preparation, model.calibration, model.known_text)
         self.model = model
         self.device = torch.device(device)
         self.decoder: FormulaDecoder = build_decoder(model, self.device)

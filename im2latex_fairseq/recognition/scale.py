@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,37 +19,64 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from im2latex_fairseq.images.ink_box import outer_ink_box
 from im2latex_fairseq.images.paper import IDENTITY, paper_lookup
-
-MODEL_EM_PX = 15.2
-"""What the models know: between 10 pt (13.8 px) and 12 pt (16.6 px) at 100 dpi."""
-
-KNOWN_EM_PX = (10.9, 20.6)
-"""Within this the picture stays as it is: the models know it so, and every resampling costs sharpness."""
 
 _LARGEST_FACTOR = 4.0
 _SMALLEST_FACTOR = 1 / 16
 
 _BOX_SIDES_PX = (2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
-_MOST_MEASURED_PIXELS = 160_000
+_MOST_MEASURED_PIXELS = 100_000
 _FAINTEST = 8  # of 255: what is lighter says nothing about how dark the ink is
+_EDGE = 0.3  # of the darkest ink: lighter than this is noise where it lies outside
 _REGRESSION_FILE = Path(__file__).parent / "scale_regression.json"
 
 
-def estimate_scale(image: NDArray[np.uint8]) -> float:
-    """Factor for both sides that brings a picture to the size that the models know.
+@dataclass(frozen=True)
+class KnownText:
+    """The size of text that a model reads well; it travels with the model.
+
+    The defaults are for models of IM2LATEX-100K, whose faces have 10 pt (13.8 px) and 12 pt (16.6 px) at 100 dpi.
+
+    Attributes:
+        em_px: What other pictures are brought to.
+        smallest_em_px: From here on a picture stays as it is: every resampling costs sharpness, and an estimate may
+            err.
+        largest_em_px: Up to here.
+
+    Raises:
+        ValueError: The three aren't in order.
+    """
+
+    em_px: float = 14.5
+    smallest_em_px: float = 11.4
+    largest_em_px: float = 20.6
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.smallest_em_px <= self.em_px <= self.largest_em_px <= 1000.0:
+            raise ValueError(
+                f"sizes of known text rise from smallest_em_px by em_px to largest_em_px, got {self.smallest_em_px}, "
+                f"{self.em_px}, {self.largest_em_px}"
+            )
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON holds it; `KnownText(**values)` takes it back."""
+        return asdict(self)
+
+
+def estimate_scale(image: NDArray[np.uint8], known: KnownText = KnownText()) -> float:
+    """Factor for both sides that brings a picture to the size that a model knows.
 
     Args:
         image: (H, W), uint8, as `load_image` gives it.
+        known: What the model knows.
 
     Returns:
-        From 1/16 to 4; 1.0 where the text is within `KNOWN_EM_PX`, or where there is no ink.
+        From 1/16 to 4; 1.0 where the text is of a known size, or where there is no ink.
     """
     em_px = estimate_em(image)
-    if em_px is None or KNOWN_EM_PX[0] <= em_px <= KNOWN_EM_PX[1]:
+    if em_px is None or known.smallest_em_px <= em_px <= known.largest_em_px:
         return 1.0
-    return min(max(MODEL_EM_PX / em_px, _SMALLEST_FACTOR), _LARGEST_FACTOR)
+    return min(max(known.em_px / em_px, _SMALLEST_FACTOR), _LARGEST_FACTOR)
 
 
 def estimate_em(image: NDArray[np.uint8]) -> float | None:
@@ -75,20 +102,24 @@ def measure_text(image: NDArray[np.uint8]) -> tuple[NDArray[np.float64], int] | 
         (17,) float64, logarithms; the divisor.
     """
     lookup = paper_lookup(image, invert_dark=True)
-    box = outer_ink_box(image if lookup is IDENTITY else lookup[image])
-    if box is None:
-        return None
-    top, left, bottom, right = box
-    grey = lookup[image[top:bottom, left:right]]
-    reduction = max(1, math.ceil(math.sqrt(grey.size / _MOST_MEASURED_PIXELS)))
-    if reduction > 1:
-        grey = np.asarray(Image.fromarray(grey).reduce(reduction))
-    ink = 255.0 - grey
+    ink = 255 - (image if lookup is IDENTITY else lookup[image])
     visible = ink[ink > _FAINTEST]
     if visible.size == 0:
         return None
-    ink = np.minimum(ink / float(np.percentile(visible, 98)), 1.0)
-    return np.array([*_stroke_features(ink), *_blur_losses(ink), *map(math.log, ink.shape)]), reduction
+    strong = float(np.percentile(visible, 98))
+    box = _box_of(ink > _EDGE * strong)
+    reduction = max(1, math.ceil(math.sqrt(ink[box].size / _MOST_MEASURED_PIXELS)))
+    formula = ink[box] if reduction == 1 else np.asarray(Image.fromarray(ink[box]).reduce(reduction))
+    darkness = np.minimum(formula / strong, 1.0)
+    return np.array(
+        [*_stroke_features(darkness), *_blur_losses(darkness), *map(math.log, darkness.shape)]
+    ), reduction
+
+
+def _box_of(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The box around what is True."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _stroke_features(ink: NDArray[np.float64]) -> list[float]:

@@ -22,6 +22,7 @@ from im2latex_fairseq.recognition.model_file import (
     load_model_file,
     save_model_file,
 )
+from im2latex_fairseq.recognition.scale import KnownText
 from tests.recognition.tiny_models import tiny_model
 
 
@@ -33,11 +34,13 @@ def saved(tmp_path: Path) -> Path:
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:
-    model = replace(tiny_model(), preparation=PreparationSettings(margin_px=6))
+    model = replace(
+        tiny_model(), preparation=PreparationSettings(margin_px=6), known_text=KnownText(em_px=13.0)
+    )
     path = tmp_path / "folder" / "model.safetensors"
     checksum = save_model_file(path, model)
     loaded = load_model_file(path)
-    for name in ("architecture", "dictionary", "preparation", "calibration", "card"):
+    for name in ("architecture", "dictionary", "preparation", "calibration", "known_text", "card"):
         assert getattr(loaded, name) == getattr(model, name), name
     assert set(loaded.weights) == set(model.weights)
     for name, tensor in model.weights.items():
@@ -166,6 +169,7 @@ def with_metadata(**changes: Any) -> bytes:
         (with_metadata(preparation={}), "incomplete: .*preparation settings"),
         (with_metadata(architecture={"encoder": "gated_grid"}), "incomplete"),
         (with_metadata(calibration={}), "incomplete: .*calibration"),
+        (with_metadata(known_text={"em_px": 1e6}), "incomplete: .*sizes of known text"),
     ],
 )
 def test_foreign_content_with_a_right_checksum(saved: Path, content: bytes, message: str) -> None:

@@ -20,6 +20,7 @@ from im2latex_fairseq.recognition import picture_reader
 from im2latex_fairseq.recognition.options import RecognitionOptions
 from im2latex_fairseq.recognition.picture_reader import PictureReader
 from im2latex_fairseq.recognition.results import Reading, Recognition
+from im2latex_fairseq.recognition.scale import KnownText
 from tests.recognition.tiny_models import CALIBRATION
 
 DICTIONARY = ("<s>", "<pad>", "</s>", "<unk>", "w", "x", "y")
@@ -40,7 +41,8 @@ class CountingReader(PictureReader):
     """
 
     def __init__(self, calibration: Calibration = CALIBRATION) -> None:
-        super().__init__(DICTIONARY, PreparationSettings(), calibration)
+        every_size = KnownText(em_px=15.0, smallest_em_px=1.0, largest_em_px=1000.0)
+        super().__init__(DICTIONARY, PreparationSettings(), calibration, every_size)
         self.batches: list[list[tuple[int, ...]]] = []
 
     def _decode(self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions) -> list[list[Ids]]:
@@ -56,15 +58,16 @@ class CountingReader(PictureReader):
         return found
 
 
-def bar(width: int, height: int = 16) -> NDArray[np.uint8]:
-    """A black bar; prepared, it is 8 px wider and higher."""
+def frame(width: int, height: int = 16) -> NDArray[np.uint8]:
+    """A black frame of 1 px; prepared, it is 8 px wider and higher."""
     picture = np.full((height + 20, width + 20), 255, dtype=np.uint8)
     picture[10 : 10 + height, 10 : 10 + width] = 0
+    picture[11 : 9 + height, 11 : 9 + width] = 255
     return picture
 
 
 def read(reader: PictureReader, width: int) -> Recognition:
-    return reader.predict(bar(width), scale=None)
+    return reader.predict(frame(width))
 
 
 def test_a_reading_and_its_confidences() -> None:
@@ -81,20 +84,31 @@ def test_the_lead_is_part_of_the_confidence() -> None:
     """Whatever number of readings is asked for; and only where the search knows of another reading."""
     weights = replace(CALIBRATION, formula_with_lead=replace(CALIBRATION.formula, lead=1.0))  # type: ignore[type-var]
     reader = CountingReader(weights)
-    leading, other = reader.predict(bar(11), scale=None, nbest=2).readings
-    assert reader.predict(bar(11), scale=None).confidence == leading.confidence
-    greedy = reader.predict(bar(11), scale=None, beam=1)
+    leading, other = reader.predict(frame(11), nbest=2).readings
+    assert reader.predict(frame(11)).confidence == leading.confidence
+    greedy = reader.predict(frame(11), beam=1)
     assert greedy.confidence == CALIBRATION.formula_confidence((-0.1, -0.1, -0.1, -0.2, -0.01))
     assert leading.confidence > greedy.confidence > other.confidence
 
 
+def test_little_trust_in_what_is_not_strokes() -> None:
+    """A decoder may be sure of what it sees in a photograph."""
+    rng = np.random.default_rng(1)
+    greys = np.kron(rng.integers(0, 256, (6, 10)), np.ones((10, 10))).astype(np.uint8)
+    photograph = np.pad(greys, 10, constant_values=255)
+    reader = CountingReader(Calibration.none())
+    reading = reader.predict(photograph).readings[0]
+    assert reading.confidence < 0.1 * np.exp(-0.1 * (len(reading.tokens) - 1) - 0.21)
+    assert min(reading.token_confidences) > 0.8
+
+
 def test_a_picture_from_anything(tmp_path: Path) -> None:
-    image = Image.fromarray(bar(11))
-    path = tmp_path / "bar.png"
+    image = Image.fromarray(frame(11))
+    path = tmp_path / "frame.png"
     image.save(path)
     content = path.read_bytes()
     reader = CountingReader()
-    sources = [bar(11), image, path, str(path), content, io.BytesIO(content), lambda: path]
+    sources = [frame(11), image, path, str(path), content, io.BytesIO(content), lambda: path]
     for source in sources:
         recognition = reader.predict(source)  # type: ignore[arg-type]
         assert isinstance(recognition, Recognition)
@@ -107,7 +121,7 @@ def test_a_picture_from_anything(tmp_path: Path) -> None:
 def test_the_order_stays_while_like_shapes_meet() -> None:
     widths = [40, 11, 300, 12, 41, 301, 13, 39]
     reader = CountingReader()
-    found = reader.predict([bar(width) for width in widths], scale=None, batch_size=3)
+    found = reader.predict([frame(width) for width in widths], batch_size=3)
     assert [len(recognition.tokens) for recognition in found] == [width + 8 - 16 + 1 for width in widths]
     assert [sorted(width - 8 for _, width in batch) for batch in reader.batches] == [
         [11, 12, 13],
@@ -123,10 +137,10 @@ def test_results_come_as_soon_as_they_are_known() -> None:
     def endless() -> Iterator[NDArray[np.uint8]]:
         while True:
             taken.append(len(taken))
-            yield bar(11) if len(taken) % 2 else np.full((9, 9), 255, dtype=np.uint8)
+            yield frame(11) if len(taken) % 2 else np.full((9, 9), 255, dtype=np.uint8)
 
     reader = CountingReader()
-    outcomes = reader.recognize(endless(), RecognitionOptions(batch_size=2, scale=None))
+    outcomes = reader.recognize(endless(), RecognitionOptions(batch_size=2))
     first = [next(outcomes) for _ in range(10)]
     assert len(taken) == 2 * picture_reader._WINDOW_BATCHES
     assert len(reader.batches) == 1
@@ -138,14 +152,14 @@ def test_results_come_as_soon_as_they_are_known() -> None:
 def test_wide_pictures_share_a_batch_with_few() -> None:
     """Memory grows with the pixels of a batch, so that their number is limited, too."""
     reader = CountingReader()
-    reader.predict([bar(700, 160)] * 20, scale=None, batch_size=64)
+    reader.predict([frame(700, 160)] * 20, batch_size=64)
     assert [len(batch) for batch in reader.batches] == [8, 8, 4]  # of 16,384 cells, each has 1,869
 
 
 def test_errors_are_raised_or_returned(tmp_path: Path) -> None:
     reader = CountingReader()
     blank = np.full((30, 30), 255, dtype=np.uint8)
-    sources = [bar(11), tmp_path / "none.png", blank, b"", bar(12)]
+    sources = [frame(11), tmp_path / "none.png", blank, b"", frame(12)]
     with pytest.raises(ImageError, match=r"none\.png: no such file"):
         reader.predict(sources)
     found = reader.predict(sources, on_error="return")
@@ -174,7 +188,7 @@ def test_an_interruption_loses_nothing_that_was_done() -> None:
                 raise KeyboardInterrupt
             return super()._decode(pictures, options)
 
-    outcomes = Interrupted().recognize([bar(11)] * 7, RecognitionOptions(batch_size=2))
+    outcomes = Interrupted().recognize([frame(11)] * 7, RecognitionOptions(batch_size=2))
     assert [next(outcomes).number for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(KeyboardInterrupt):
         next(outcomes)
@@ -190,7 +204,7 @@ def test_reranking_sees_the_whole_beam() -> None:
         seen.append([picture.shape for picture in pictures])
         return [tuple(reversed(of_picture)) for of_picture in readings]
 
-    found = CountingReader().predict([bar(11), bar(12)], rerank=backwards)
+    found = CountingReader().predict([frame(11), frame(12)], rerank=backwards)
     assert [[reading.latex for reading in recognition.readings] for recognition in found] == [
         ["wwwy"],
         ["wwwwy"],
@@ -200,21 +214,24 @@ def test_reranking_sees_the_whole_beam() -> None:
 
 def test_a_picture_is_scaled() -> None:
     reader = CountingReader()
-    small = reader.predict(bar(40, 40), scale=0.5)
+    small = reader.predict(frame(40, 40), scale=0.5)
     assert (small.scale, len(small.tokens)) == (0.5, 20 + 8 - 16 + 1)
-    assert reader.predict(bar(40, 40), scale=None).scale == 1.0
-    prepared = reader.prepare(bar(40, 40), 0.5)
+    assert reader.predict(frame(40, 40), scale=None).scale == 1.0
+    # Which the estimate decides by default, by what the model knows.
+    reader.known_text = KnownText(em_px=1.0, smallest_em_px=1.0, largest_em_px=1.0)
+    assert reader.predict(frame(80, 80)).scale < 0.5
+    prepared = reader.prepare(frame(40, 40), 0.5)
     assert prepared.image.shape == (28, 28)
     assert prepared.geometry.original_size == (60, 60)
 
 
 def test_times_are_of_each_picture() -> None:
-    found = CountingReader().predict([bar(11)] * 3)
+    found = CountingReader().predict([frame(11)] * 3)
     assert all(0 < recognition.seconds < 60 for recognition in found)
 
 
 def test_plain_values_for_json() -> None:
-    recognition = CountingReader().predict(bar(11), scale=None, nbest=2)
+    recognition = CountingReader().predict(frame(11), nbest=2)
     content = recognition.to_dict()
     assert content["latex"] == recognition.latex == "wwwx"
     assert content["tokens"] == ["w", "w", "w", "x"]
