@@ -130,11 +130,12 @@ class LatexGrammarFilter:
             The place of the first token that can't follow those before, `len(tokens)` if it is the end, None if
             there is none.
         """
-        state: int | None = BEGIN
+        state = BEGIN
         for place, kind in enumerate(self.kind_of_token[[*tokens, self._end]].tolist()):
-            state = self._table.follow(state, kind)
-            if state is None:
+            after = self._table.follow(state, kind)
+            if after is None:
                 return place
+            state = after
         return None
 
     def _learn_masks(self) -> None:

@@ -89,10 +89,11 @@ class StateTable:
 
     def move(self, states: Ints, kinds: Ints) -> Ints:
         """States (rows,) after a token of a kind each; only for kinds that may follow."""
-        after = self._moves[states >> 1, kinds].astype(np.int64)
+        after: Ints = self._moves[states >> 1, kinds].astype(np.int64)
         for row in np.flatnonzero(after == _UNKNOWN):
             after[row] = self._find_move(int(states[row]) >> 1, int(kinds[row]))
-        return after | (states & 1)
+        after |= states & 1
+        return after
 
     def follow(self, state: int, kind: int) -> int | None:
         """The state after one token; None if the token may not follow."""
@@ -211,7 +212,8 @@ class StateTable:
         if not inked:
             longer = self._distances[below, 0] - self._distances[below, 1]
             distances += np.where(added.inks, 0, np.minimum(added.longer, longer))
-        return np.minimum(distances, NEVER)
+        near: Moves = np.minimum(distances, NEVER)
+        return near
 
     def _find_costs_after(self, frame: Frame) -> _Costs:
         size = len(self.kinds)

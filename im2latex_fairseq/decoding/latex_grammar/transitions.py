@@ -142,7 +142,7 @@ class Transitions:
             return not ink
         if len(frames) == 1:
             return self._has_cost_within(frames[0], ink, budget)
-        costs = []
+        costs: list[int] = []
         for number, frame in enumerate(frames):
             others = len(frames) - number - 1
             if not self._has_cost_within(frame, False, budget - sum(costs) - others):
