@@ -47,19 +47,17 @@ def fit(features: np.ndarray, targets: np.ndarray) -> dict[str, list[float] | li
     inputs = torch.tensor((features - mean) / deviation, dtype=torch.float32)
     offset = targets.mean()
     wanted = torch.tensor(targets - offset, dtype=torch.float32)
-    network = torch.nn.Sequential(
-        torch.nn.Linear(inputs.shape[1], HIDDEN), torch.nn.Tanh(), torch.nn.Linear(HIDDEN, 1)
-    )
+    first, last = torch.nn.Linear(inputs.shape[1], HIDDEN), torch.nn.Linear(HIDDEN, 1)
+    network = torch.nn.Sequential(first, torch.nn.Tanh(), last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):
         optimizer.zero_grad()
         # Robust: some pictures (a lone rule, an accent) tell nothing of their size.
         loss = torch.nn.functional.smooth_l1_loss(network(inputs)[:, 0], wanted, beta=0.1)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    first, last = network[0], network[2]
     hidden = torch.cat([first.weight, first.bias[:, None]], dim=1).detach().numpy()
     output = np.append(last.weight.detach().numpy()[0], last.bias.item() + offset)
     return {

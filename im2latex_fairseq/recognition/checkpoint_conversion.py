@@ -128,7 +128,9 @@ def _task_state(path: Path, state: Mapping[str, Any]) -> tuple[tuple[str, ...], 
 def _architecture(
     path: Path, options: Mapping[str, Any], weights: Mapping[str, torch.Tensor]
 ) -> Architecture:
-    usual = {name: options.get(name) if options.get(name) is not None else _USUAL[name] for name in _USUAL}
+    usual: dict[str, Any] = {
+        name: options.get(name) if options.get(name) is not None else _USUAL[name] for name in _USUAL
+    }
     if "decoder.output_bias" in weights:
         decoder, decoder_options = "gated_conv", _gated_conv_options(weights, usual["decoder_heads"])
     elif "decoder.fc3.weight_v" in weights or "decoder.fc3.weight" in weights:

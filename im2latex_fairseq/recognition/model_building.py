@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from im2latex_fairseq.decoding.fconv_stepper import FConvStepper
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
@@ -45,8 +44,7 @@ def build_encoder(model: ModelFile) -> ImageEncoder:
         )
     encoder.load_state_dict(_part(model, "encoder."))
     encoder.requires_grad_(False).eval()
-    converted: ImageEncoder = _channels_last(encoder)
-    return converted
+    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def build_stepper(model: ModelFile, device: torch.device | str = "cpu") -> DecoderStepper:
@@ -62,9 +60,3 @@ def _part(model: ModelFile, prefix: str) -> dict[str, torch.Tensor]:
     return {
         name.removeprefix(prefix): tensor for name, tensor in model.weights.items() if name.startswith(prefix)
     }
-
-
-def _channels_last(module: ImageEncoder) -> ImageEncoder:
-    moved: nn.Module = module.to(memory_format=torch.channels_last)
-    assert isinstance(moved, ImageEncoder)
-    return moved

@@ -119,7 +119,7 @@ class PictureReader(ABC):
     @overload
     def predict(
         self,
-        images: list[Source] | tuple[Source, ...],
+        images: list[Any] | tuple[Any, ...],
         *,
         on_error: Literal["raise"] = "raise",
         **options: Unpack[OptionFields],
@@ -128,7 +128,7 @@ class PictureReader(ABC):
     @overload
     def predict(
         self,
-        images: list[Source] | tuple[Source, ...],
+        images: list[Any] | tuple[Any, ...],
         *,
         on_error: Literal["return"],
         **options: Unpack[OptionFields],
