@@ -48,7 +48,7 @@ class KnownText:
     """
 
     em_px: float = 14.5
-    smallest_em_px: float = 11.4
+    smallest_em_px: float = 11.0
     largest_em_px: float = 20.6
 
     def __post_init__(self) -> None:
