@@ -61,7 +61,9 @@ class Prediction:
 class Im2LatexHubInterface(nn.Module):
     """What `Im2LatexModel.from_pretrained` returns.
 
-    A module, so that `.to("cuda")` moves it.
+    A module, so that `.to("cuda")` moves it. For ensembles, and for decoders of your own, which need fairseq;
+    `im2latex_fairseq.Recognizer` reads with the decoders of this package, starts without fairseq, and tells
+    confidences.
 
     Args:
         cfg: The checkpoint's configuration.

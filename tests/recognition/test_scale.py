@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2latex_fairseq.images.renderer import RenderSettings, render_formulas
+from im2latex_fairseq.images.renderer import (
+    PROCESSED_FACE,
+    RELEASE_FACE_HALVED,
+    RenderSettings,
+    render_formulas,
+)
 from im2latex_fairseq.recognition import scale
 from im2latex_fairseq.recognition.scale import KnownText, estimate_em, estimate_scale, measure_text
 from tests.synthetic_data import draw_formula, random_formula
@@ -64,8 +69,8 @@ def test_formulas_drawn_by_tex(dpi: int) -> None:
 def test_pictures_of_the_right_size_stay_as_they_are() -> None:
     """But for a short formula, perhaps, which tells little of its size; and that doesn't change much."""
     factors = []
-    for size_pt in (10, 12):
-        for result in render_formulas(FORMULAS, RenderSettings(size_pt=size_pt, dpi=100)):
+    for face in (PROCESSED_FACE, RELEASE_FACE_HALVED):
+        for result in render_formulas(FORMULAS, face):
             assert result.image is not None
             factors.append(estimate_scale(result.image))
     assert sum(factor == 1.0 for factor in factors) >= len(factors) - 1, factors
