@@ -71,7 +71,7 @@ class _BeamSearch:
         self.limits = limits
         self.found: list[list[DecodedHypothesis]] = [[] for _ in range(pictures)]
         self.pictures = np.arange(pictures)
-        self.filtered = FilteredRows(token_filter, pictures, limits.max_len)
+        self.filtered = FilteredRows(token_filter, pictures, limits.max_len, limits.eos)
         self.record = SearchRecord(pictures, limits.beam, limits.max_len)
         # At the beginning all rows of a picture would be equal: it has one.
         self.beams = 1

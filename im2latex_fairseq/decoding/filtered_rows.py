@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from im2latex_fairseq.decoding.token_filter import TokenFilter
+from im2latex_fairseq.decoding.token_filter import TokenFilter, close_what_should_end
 
 
 class FilteredRows:
@@ -15,11 +15,13 @@ class FilteredRows:
         token_filter: Or None.
         rows: Rows at the beginning.
         max_len: Longest output, in tokens without the end.
+        eos: Id of the end.
     """
 
-    def __init__(self, token_filter: TokenFilter | None, rows: int, max_len: int) -> None:
+    def __init__(self, token_filter: TokenFilter | None, rows: int, max_len: int, eos: int) -> None:
         self._filter = token_filter
         self._max_len = max_len
+        self._eos = eos
         self._states = np.zeros(rows, dtype=np.int64)
         # Rows that nothing may follow hold no formula: the filter isn't asked about them any more.
         self._alive = np.ones(rows, dtype=bool)
@@ -30,15 +32,20 @@ class FilteredRows:
         """Set what may not follow to minus infinity in (R, V), in place."""
         if self._filter is None:
             return
-        allowed = self._filter.allowed(self._states[self._alive], step, self._max_len)
+        states = self._states[self._alive]
+        allowed = self._filter.allowed(states, step, self._max_len)
         if allowed is None:
             return
+        all_alive = bool(self._alive.all())
+        rows = torch.from_numpy(np.flatnonzero(self._alive)).to(log_probabilities.device)
+        scores = log_probabilities if all_alive else log_probabilities[rows]
+        ends = (scores[:, self._eos] >= scores.amax(dim=1)).cpu().numpy()
+        close_what_should_end(self._filter, states, allowed.numpy(), ends, self._eos)
         forbidden = ~allowed.to(log_probabilities.device)
-        if self._alive.all():
+        if all_alive:
             log_probabilities.masked_fill_(forbidden, float("-inf"))
         else:
-            rows = torch.from_numpy(np.flatnonzero(self._alive)).to(forbidden.device)
-            log_probabilities[rows] = log_probabilities[rows].masked_fill(forbidden, float("-inf"))
+            log_probabilities[rows] = scores.masked_fill(forbidden, float("-inf"))
 
     def advance(self, rows: np.ndarray, tokens: np.ndarray, alive: np.ndarray) -> None:
         """Continue rows with tokens, each (R,); those not alive, (R,) bool, have no score and hold no formula."""

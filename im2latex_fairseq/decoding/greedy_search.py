@@ -35,7 +35,7 @@ def greedy_search(
     """
     found: list[list[DecodedHypothesis]] = [[] for _ in range(pictures)]
     record = SearchRecord(pictures, 1, limits.max_len)
-    filtered = FilteredRows(token_filter, pictures, limits.max_len)
+    filtered = FilteredRows(token_filter, pictures, limits.max_len, limits.eos)
     going = np.arange(pictures)
     tokens = np.full(pictures, limits.begin)
     totals = np.zeros(pictures, dtype=np.float32)

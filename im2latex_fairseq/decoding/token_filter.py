@@ -57,6 +57,20 @@ class ArrayFilter(TokenFilter, Protocol):
         ...
 
 
+@runtime_checkable
+class ClosingFilter(TokenFilter, Protocol):
+    """A filter that knows the way to the end.
+
+    Where the model is surest of the end and the filter doesn't allow it yet, only these tokens may follow. A
+    model that has seen all of a picture has nothing to say but the end: left to itself it would go on with
+    blanks, or begin anew, until the longest length is reached.
+    """
+
+    def closing_array(self, states: np.ndarray) -> np.ndarray | None:
+        """Tokens after which the end is nearer, (rows, V) bool, at least one a row; None if it isn't known."""
+        ...
+
+
 class CombinedFilter:
     """What every one of several filters allows.
 
@@ -101,6 +115,13 @@ class CombinedFilter:
             together = np.where(both.any(axis=1, keepdims=True), both, together)
         return together
 
+    def closing_array(self, states: np.ndarray) -> np.ndarray | None:
+        """That of the first filter that knows it; None if none does."""
+        for number, token_filter in enumerate(self._filters):
+            if isinstance(token_filter, ClosingFilter):
+                return token_filter.closing_array(self._parts[states][:, number])
+        return None
+
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """See `TokenFilter.advance`."""
         parts = self._parts[states]
@@ -130,3 +151,27 @@ def _allowed_array(
         return array
     mask = token_filter.allowed(states, step, max_len)
     return None if mask is None else mask.cpu().numpy()
+
+
+def close_what_should_end(
+    token_filter: TokenFilter, states: np.ndarray, allowed: np.ndarray, ends: np.ndarray, eos: int
+) -> None:
+    """Leave rows that would end, and may not yet, the way to the end alone.
+
+    Args:
+        token_filter: That said what is allowed; one that doesn't know the way changes nothing.
+        states: (rows,) int64.
+        allowed: (rows, V) bool, changed in place.
+        ends: (rows,) bool, whether the model is surest of the end.
+        eos: Id of the end.
+    """
+    closing_of = getattr(token_filter, "closing_array", None)
+    rows = np.flatnonzero(ends & ~allowed[:, eos])
+    if closing_of is None or len(rows) == 0:
+        return
+    closing = closing_of(states[rows])
+    if closing is None:
+        return
+    # Where a way is forbidden by another filter or by the length, what is allowed stays.
+    both = allowed[rows] & closing
+    allowed[rows] = np.where(both.any(axis=1, keepdims=True), both, allowed[rows])

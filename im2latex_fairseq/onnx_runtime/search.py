@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import ArrayFilter
+from im2latex_fairseq.decoding.token_filter import ArrayFilter, close_what_should_end
 from im2latex_fairseq.onnx_runtime.picture_memory import Floats, PictureMemory, StepDecoder
 from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 
@@ -126,8 +126,11 @@ class BeamSearch:
             scores[:] = _NEVER
             scores[:, :, EOS] = end
         elif self.token_filter is not None:
-            allowed = self.token_filter.allowed_array(beams.rules.reshape(-1), step, max_len)
+            states = beams.rules.reshape(-1)
+            allowed = self.token_filter.allowed_array(states, step, max_len)
             if allowed is not None:
+                ends = (scores[:, :, EOS] >= scores.max(axis=2)).reshape(-1)
+                close_what_should_end(self.token_filter, states, allowed, ends, EOS)
                 scores[~allowed.reshape(scores.shape)] = _NEVER
         return scores
 

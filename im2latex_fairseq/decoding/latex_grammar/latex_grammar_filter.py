@@ -35,7 +35,8 @@ class LatexGrammarFilter:
     * something is drawn.
 
     The end is allowed where everything is closed, and at each step only what can still be closed within the length
-    that is left; the fewest tokens to do so are known exactly. Unknown commands pass as symbols without arguments,
+    that is left; the fewest tokens to do so are known exactly. A row whose model would end a formula that is open
+    closes it on a shortest way (`closing_array`). Unknown commands pass as symbols without arguments,
     as in the parser: whether TeX knows them the filter can't tell.
 
     States are valid until the next `begin`: searches that run at once need a filter each.
@@ -107,6 +108,12 @@ class LatexGrammarFilter:
             in_time = self._table.distances_after(states[near]) <= left
             mask[near] &= in_time[:, self.kind_of_token]
         return mask
+
+    def closing_array(self, states: Ints) -> Bools:
+        """Tokens on a shortest way to the end, (rows, V) bool; see `ClosingFilter`."""
+        nearer = self._table.distances_after(states) < self._table.distances(states)[:, None]
+        closing: Bools = nearer[:, self.kind_of_token]
+        return closing
 
     def advance(self, states: Ints, tokens: Ints) -> Ints:
         """States after one more token, (rows,) int64.
