@@ -142,7 +142,8 @@ class _BeamSearch:
         stuck = ~finished & (chosen.totals == -np.inf).all(axis=1)
         if stuck.any():
             nothing_can_follow(self.found, self.pictures[stuck], step)
-        return finished | stuck
+        over: np.ndarray = finished | stuck
+        return over
 
     def _advance(self, step: int, chosen: _Candidates, rest: np.ndarray) -> None:
         if len(rest) < len(self.pictures) or (rest != np.arange(len(rest))).any():

@@ -68,7 +68,11 @@ MEANINGS = (
         ),  # other tokens
         ("{x}", "x", MEANINGS[4:]),  # drawn alike: only the unified form knows
         (r"x \, y", "x y", MEANINGS[4:]),  # a blank in the picture
-        (r"\mathbf{xy}", r"\mathbf{x}\mathbf{y}", ()),  # drawn alike, and nobody knows: left to the metrics of pictures
+        (
+            r"\mathbf{xy}",
+            r"\mathbf{x}\mathbf{y}",
+            (),
+        ),  # drawn alike, and nobody knows: left to the metrics of pictures
         ("x", "y", ()),  # one token off
         ("", "x", ()),  # nothing predicted
         (None, "x", ()),  # nothing there
