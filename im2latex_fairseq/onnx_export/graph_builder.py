@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import onnx
@@ -28,9 +28,14 @@ class GraphBuilder:
     Args:
         name: Of the graph, for viewers.
         kernels: How the weights of `kernel` are kept.
+
+    Raises:
+        ValueError: `kernels` is no `KernelStorage`.
     """
 
     def __init__(self, name: str, kernels: KernelStorage = "half") -> None:
+        if kernels not in get_args(KernelStorage):
+            raise ValueError(f"kernels must be one of {', '.join(get_args(KernelStorage))}, got {kernels!r}")
         self._name = name
         self._kernels = kernels
         self._widened: dict[str, str] = {}

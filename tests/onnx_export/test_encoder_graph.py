@@ -22,6 +22,7 @@ from im2latex_fairseq.models.image_encoders import (  # noqa: E402
 )
 from im2latex_fairseq.onnx_export import picture_mask  # noqa: E402
 from im2latex_fairseq.onnx_export.encoder_graph import encoder_graph  # noqa: E402
+from im2latex_fairseq.onnx_export.graph_builder import GraphBuilder, KernelStorage  # noqa: E402
 from im2latex_fairseq.onnx_export.image_features import FEATURES  # noqa: E402
 from im2latex_fairseq.onnx_export.weights import Weights  # noqa: E402
 
@@ -40,11 +41,16 @@ def random_encoder(name: str, contract: str, options: dict[str, Any]) -> ImageEn
     return encoder.eval()
 
 
-def session_of(encoder: ImageEncoder, name: str, options: dict[str, Any], half: bool = False) -> Any:
+def graph_of(
+    encoder: ImageEncoder, name: str, options: dict[str, Any], kernels: KernelStorage = "half"
+) -> Any:
     weights = Weights({key: tensor.numpy() for key, tensor in encoder.state_dict().items()})
     every = {**image_encoder_options(name), **options}
-    model = encoder_graph(name, every, encoder.stride, weights, HEADS, 0.5, half)
-    return onnxruntime.InferenceSession(model.SerializeToString())
+    return encoder_graph(name, every, encoder.stride, weights, HEADS, 0.5, kernels)
+
+
+def session_of(graph: Any) -> Any:
+    return onnxruntime.InferenceSession(graph.SerializeToString())
 
 
 def pictures(*sizes: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,7 +97,7 @@ def compare(encoder: ImageEncoder, session: Any, images: torch.Tensor, sizes: to
 )
 def test_as_the_encoder(name: str, options: dict[str, Any], contract: str) -> None:
     encoder = random_encoder(name, contract, options)
-    session = session_of(encoder, name, options)
+    session = session_of(graph_of(encoder, name, options))
     # sides that are no whole cells, padding at both sides, a picture as large as the batch
     compare(encoder, session, *pictures((44, 117), (30, 90), (16, 117), (17, 16)))
     compare(encoder, session, *pictures((32, 64)))  # nothing to pad
@@ -102,7 +108,7 @@ def test_a_blank_picture_is_read_everywhere() -> None:
     encoder = random_encoder("gated_grid", "plain", SMALL_GRID)
     images, sizes = pictures((24, 40), (16, 32))
     images[1] = 0
-    compare(encoder, session_of(encoder, "gated_grid", SMALL_GRID), images, sizes)
+    compare(encoder, session_of(graph_of(encoder, "gated_grid", SMALL_GRID)), images, sizes)
 
 
 def test_every_encoder_of_the_package_has_a_graph() -> None:
@@ -128,4 +134,13 @@ def test_the_mask_knows_ink_as_the_encoder_does() -> None:
 
 def test_half_weights_change_nothing_but_the_size() -> None:
     encoder = random_encoder("gated_grid", "plain", SMALL_GRID).half().float()
-    compare(encoder, session_of(encoder, "gated_grid", SMALL_GRID, half=True), *pictures((40, 100), (16, 50)))
+    half, full = (graph_of(encoder, "gated_grid", SMALL_GRID, kernels) for kernels in ("half", "float32"))
+    assert half.ByteSize() < 0.7 * full.ByteSize()
+    for graph in (half, full):
+        compare(encoder, session_of(graph), *pictures((40, 100), (16, 50)))
+
+
+@pytest.mark.parametrize("kernels", ["float16", True, False])
+def test_an_unknown_storage_of_kernels_is_refused(kernels: Any) -> None:
+    with pytest.raises(ValueError, match=f"one of half, int8, float32, got {kernels!r}"):
+        GraphBuilder("any", kernels)
