@@ -181,7 +181,9 @@ def _character_kind(symbol: str) -> TokenKind:
 
 def _missing_in(symbol: str) -> frozenset[Alphabet]:
     missing = set()
-    if symbol in _CAPITAL_GREEK:
+    if symbol == r"\l":  # made of the letter
+        missing.add(Alphabet.CAPITALS)
+    elif symbol in _CAPITAL_GREEK:
         missing |= {Alphabet.CAPITALS, Alphabet.FRAKTUR}
     elif len(symbol) == 1 and (symbol.islower() or symbol.isdigit()):
         missing.add(Alphabet.CAPITALS)
