@@ -95,7 +95,7 @@ class _Results:
             for outcome in outcomes:
                 self.waiting[outcome.number] = outcome
                 while self.written in self.waiting:
-                    self._write(self.waiting.pop(self.written))
+                    self._write(self.written)
                     self.written += 1
                 if progress is not None:
                     progress.advance()
@@ -106,27 +106,30 @@ class _Results:
     def write_waiting(self) -> None:
         """Write what was read out of turn when there is no more to come."""
         for number in sorted(self.waiting):
-            self._write(self.waiting.pop(number))
+            self._write(number)
 
-    def _write(self, outcome: Outcome) -> None:
-        source = self.sources[outcome.number]
+    def _write(self, number: int) -> None:
+        """Write what became of a picture and count it; Ctrl-C comes before both or after both."""
+        source, outcome = self.sources[number], self.waiting[number]
         if outcome.recognition is not None:
-            self._write_recognition(source, outcome.recognition)
+            self._write_recognition(source, number, outcome.recognition)
         elif outcome.error is not None:
-            self._write_error(source, outcome.error)
+            self._write_error(source, number, outcome.error)
 
-    def _write_error(self, source: PictureSource, error: ImageError) -> None:
+    def _write_error(self, source: PictureSource, number: int, error: ImageError) -> None:
         from im2latex_fairseq.recognition.result_lines import json_error_line
 
         message = str(error)
         if not message.startswith(source.name):
             message = f"{source.name}: {message}"
-        if self.arguments.json:
-            self.output.write(json_error_line(source.name, message, error.reason))
+        with self.output.uninterrupted():
+            if self.arguments.json:
+                self.output.write(json_error_line(source.name, message, error.reason))
+            del self.waiting[number]
+            self.failed[error.reason] += 1
         _say(message)
-        self.failed[error.reason] += 1
 
-    def _write_recognition(self, source: PictureSource, recognition: Recognition) -> None:
+    def _write_recognition(self, source: PictureSource, number: int, recognition: Recognition) -> None:
         from im2latex_fairseq.recognition.result_lines import json_line, plain_line
 
         arguments = self.arguments
@@ -136,12 +139,14 @@ class _Results:
         else:
             name = source.name if _names_are_shown(arguments) else None
             line = plain_line(recognition, name=name, with_confidence=arguments.with_confidence)
-        self.output.write(line)
-        self.read += 1
+        with self.output.uninterrupted():
+            self.output.write(line)
+            del self.waiting[number]
+            self.read += 1
+            if arguments.copy:
+                self.formulas.append(recognition.latex)
         if unsure and not arguments.quiet:
             _say(f"{source.name}: confidence {recognition.confidence:.0%}; compare it with the picture")
-        if arguments.copy:
-            self.formulas.append(recognition.latex)
 
 
 def _load(arguments: argparse.Namespace) -> PictureReader:

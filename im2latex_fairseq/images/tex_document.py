@@ -117,6 +117,8 @@ _SPACED_LENGTH = re.compile(
     r"\\(hspace|vspace|mspace|raisebox|makebox|framebox|parbox|rule)(\s*\*)?((?:\s*(?:\[[^][{}\\]*\]|\{[^{}\\]*\}))+)"
 )
 _LENGTH_ARGUMENT = re.compile(r"([\[{])([-+.,\s]*\d[.,\d\s]*[a-z](?:\s*[a-z])*\s*)([\]}])")
+# A position ("[ l ]"): with blanks around it, LaTeX knows none and leaves the box empty, without an error.
+_POSITION_ARGUMENT = re.compile(r"\[\s*([a-z])\s*\]")
 _SPACED_KERN = re.compile(
     r"\\(kern|mkern|hskip|mskip|vskip|raise|lower|moveleft|moveright)((?:\s*[-+.,\d])+(?:\s*t\s*r\s*u\s*e)?\s*"
     r"(?:e\s*m|e\s*x|p\s*t|m\s*u|c\s*m|m\s*m|i\s*n|p\s*c|s\s*p|b\s*p|d\s*d|c\s*c))"
@@ -305,10 +307,11 @@ def _join_name(match: re.Match[str]) -> str:
 
 
 def _join_length(match: re.Match[str]) -> str:
-    r"""``\hspace { 1 c m }`` -> ``\hspace{1cm}``."""
+    r"""``\hspace { 1 c m }`` -> ``\hspace{1cm}``, ``\makebox [ 1 c m ] [ l ]`` -> ``\makebox [1cm] [l]``."""
     arguments = _LENGTH_ARGUMENT.sub(
         lambda part: part.group(1) + re.sub(r"\s", "", part.group(2)) + part.group(3), match.group(3)
     )
+    arguments = _POSITION_ARGUMENT.sub(r"[\1]", arguments)
     return rf"\{match.group(1)}{(match.group(2) or '').strip()}{arguments}"
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
+
+from im2latex_fairseq.recognition.interruption import interruption_held
 
 
 class LineOutput:
@@ -58,6 +61,13 @@ class LineOutput:
                 raise OSError(error.errno, error.strerror, str(self.path)) from error
             raise
         self._whole += len(content)
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        """Within this, Ctrl-C waits, so that a line and what is noted of it agree.
+
+        Not where a write may wait for a reader, as in a pipe: there Ctrl-C comes at once.
+        """
+        return interruption_held() if self._regular else nullcontext()
 
     def is_file(self, path: Path) -> bool:
         """True if `path` is the very file that is written."""

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from types import FrameType
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from im2latex_fairseq.commands import predict as commands_predict
 from im2latex_fairseq.commands.main import main
 from im2latex_fairseq.images.errors import ImageError
+from im2latex_fairseq.recognition import interruption, line_output
 from im2latex_fairseq.recognition.checkpoint_conversion import convert_checkpoint
 from im2latex_fairseq.recognition.model_file import save_model_file
 from im2latex_fairseq.recognition.recognizer import Recognizer
@@ -265,6 +272,51 @@ def test_what_was_read_out_of_turn_is_written_at_an_interruption(
     assert "interrupted; 5 of 7 pictures were read and written" in capfd.readouterr().err
 
 
+def test_wherever_ctrl_c_comes_lines_and_count_agree(
+    fake: type[FakeRecognizer], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """At each line of Python that takes a result to the file, of several that come at once."""
+    interrupted = set()
+    for line in itertools.count():
+        with interruption_at(line):
+            status = predict(".", "--output", "read.tsv", "-q")
+        numbers = re.findall(r"(\d)\.png\tx_\{\1\}\n", text := Path("read.tsv").read_text())
+        assert len(set(numbers)) == len(numbers) == text.count("\n"), "each once, each line whole"
+        if status == 0:
+            break
+        assert status == 130
+        err = capfd.readouterr().err
+        assert f"interrupted; {len(numbers)} of 7 pictures were read and written" in err
+        interrupted.add(len(numbers))
+    assert numbers == list("1234567")
+    assert interrupted >= {0, 3, 6, 7}
+
+
+@contextlib.contextmanager
+def interruption_at(line: int) -> Iterator[None]:
+    """SIGINT before that line, counted from 0, of those that run within `_Results.read_all`."""
+    files = (commands_predict.__file__, interruption.__file__, line_output.__file__)
+    lines = itertools.count()
+    reading = False
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal reading
+        if frame.f_code.co_filename not in files:
+            return None
+        if frame.f_code.co_name == "read_all":
+            reading = event != "return"
+        if reading and event == "line" and next(lines) == line:
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
 def test_memory_that_runs_out_loses_nothing_that_was_read(
     fake: type[FakeRecognizer], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,7 +340,7 @@ def test_ctrl_c_in_the_middle_of_a_thousand(model: Path, tmp_path: Path) -> None
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -160,7 +160,11 @@ def test_a_batch_equals_formulas_drawn_alone():
         (r"a \kern - 0 . 7 e x b", r"a\kern-0.7ex b"),
         (r"a \rule { 1 m m } { 2 m m } b", r"a\rule{1mm}{2mm}b"),
         (r"a \hspace { 0 , 5 c m } b", r"a\hspace{0,5cm}b"),  # TeX reads the comma as a point
-        (r"\makebox [ 1 c m ] [ l ] { a } b", r"\makebox[1cm][l]{a}b"),
+        # Blanks in the text of a box are drawn, in tokens as in text.
+        (r"\makebox [ 1 c m ] [ l ] { a } b", r"\makebox[1cm][l]{ a }b"),
+        (r"\makebox [ 1 c m ] [ r ] {a} b", r"\makebox[1cm][r]{a}b"),
+        (r"\framebox [ 2 c m ] [ l ] {a} b", r"\framebox[2cm][l]{a}b"),
+        (r"x \parbox [ t ] { 1 c m } {a b c d e f g h i j}", r"x\parbox[t]{1cm}{a b c d e f g h i j}"),
         (r"\raisebox { 1 e x } [ 2 e x ] [ 0 e x ] { a b }", r"\raisebox{1ex}[2ex][0ex]{a b}"),
         ("a \\", "a"),
         ("a\r\nb \u2028 c \f d", "a b c d"),

@@ -13,10 +13,9 @@ from sacrebleu.significance import PairedTest
 from im2latex_fairseq.metrics import resampling
 from im2latex_fairseq.metrics.bleu import MultiBleu
 from im2latex_fairseq.metrics.edit_distance import EditDistance
-from im2latex_fairseq.metrics.exact_match import exact_match_metrics
 from im2latex_fairseq.metrics.metric import Array, Metric, statistics_matrix
 from im2latex_fairseq.metrics.pair import make_pair
-from im2latex_fairseq.metrics.registry import TEXT_METRICS
+from im2latex_fairseq.metrics.registry import TEXT_METRICS, metric
 from im2latex_fairseq.metrics.resampling import (
     Comparison,
     Interval,
@@ -30,7 +29,7 @@ from im2latex_fairseq.metrics.sacre_bleu import SacreBleu
 
 Method = Callable[..., Comparison]
 
-EXACT = exact_match_metrics()[-1]
+EXACT = metric("exact_match")
 ERROR_RATE = EditDistance("error_rate")
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from im2latex_fairseq.evaluation.evaluation import Evaluation, evaluate
 from im2latex_fairseq.metrics.edit_distance import EditDistance
-from im2latex_fairseq.metrics.exact_match import exact_match_metrics
 from im2latex_fairseq.metrics.pair import FormulaPair, make_pair
+from im2latex_fairseq.metrics.registry import metric
 
 GreyImage = npt.NDArray[np.uint8]
 
@@ -48,7 +48,7 @@ def small_evaluation(*, drawn: bool = True) -> Evaluation:
         pairs.append(pair)
     return evaluate(
         pairs,
-        [EditDistance("edit_accuracy"), exact_match_metrics()[-1]],
+        [EditDistance("edit_accuracy"), metric("exact_match")],
         left_out={} if drawn else {"image_match": "latex isn't on the PATH"},
         remarks=[f"read from {HOSTILE}"],
     )
@@ -83,7 +83,7 @@ def large_evaluation(count: int, seed: int = 1) -> Evaluation:
                 confidence=float(random.random()),
             )
         )
-    return evaluate(pairs, [EditDistance("edit_accuracy"), exact_match_metrics()[-1]])
+    return evaluate(pairs, [EditDistance("edit_accuracy"), metric("exact_match")])
 
 
 def pictures_of(evaluation: Evaluation) -> Mapping[str, GreyImage]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from im2latex_fairseq.evaluation.intervals import Resampling
-from im2latex_fairseq.metrics.exact_match import exact_match_metrics
+from im2latex_fairseq.metrics import registry
 from im2latex_fairseq.report.bins import equal_bins, score_groups
 
 
@@ -44,7 +44,7 @@ def test_every_formula_is_in_one_bin() -> None:
 
 
 def test_groups_are_scored_by_their_own_formulas() -> None:
-    metric = exact_match_metrics()[-1]
+    metric = registry.metric("exact_match")
     statistics = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
     groups = [("first", np.array([0])), ("others", np.array([1, 2]))]
     first, others = score_groups(metric, statistics, groups, Resampling(resamples=50))
@@ -54,6 +54,6 @@ def test_groups_are_scored_by_their_own_formulas() -> None:
 
 
 def test_without_resamples_there_are_no_intervals() -> None:
-    metric = exact_match_metrics()[-1]
+    metric = registry.metric("exact_match")
     (group,) = score_groups(metric, np.ones((5, 2)), [("all", np.arange(5))], Resampling(resamples=0))
     assert group.interval is None

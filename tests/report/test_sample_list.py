@@ -7,8 +7,8 @@ import pytest
 
 from im2latex_fairseq.evaluation.evaluation import Evaluation, evaluate
 from im2latex_fairseq.metrics.edit_distance import EditDistance
-from im2latex_fairseq.metrics.exact_match import exact_match_metrics
 from im2latex_fairseq.metrics.pair import FormulaPair, make_pair
+from im2latex_fairseq.metrics.registry import metric
 from im2latex_fairseq.report.safe_text import shown_tokens
 from im2latex_fairseq.report.sample_list import Sample, SamplePictures, outcome_of, sample_list
 from im2latex_fairseq.report.small_png import SmallPng
@@ -33,7 +33,7 @@ def sample(pair: FormulaPair) -> Sample:
 @pytest.fixture
 def evaluation() -> Evaluation:
     pairs = [make_pair(id_, said, right, confidence=c) for id_, said, right, c in TEXTS]
-    return evaluate(pairs, [EditDistance("edit_accuracy"), exact_match_metrics()[-1]])
+    return evaluate(pairs, [EditDistance("edit_accuracy"), metric("exact_match")])
 
 
 def values(evaluation: Evaluation, rows: list[int] | None = None) -> dict[str, object]:
