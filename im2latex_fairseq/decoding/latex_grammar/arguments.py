@@ -64,15 +64,13 @@ def _may_have_option(context: Context, *, behind_command: bool) -> bool:
 def _inside(kind: TokenKind, context: Context) -> Context | None:
     """The context of a command's arguments."""
     repeated = context.repeated + kind.repeated
-    if repeated > MAX_REPEATED:
+    if repeated > MAX_REPEATED or (context.leaky and kind.alphabet not in (None, Alphabet.COMPLETE)):
         return None
-    return Context(
-        kind.alphabet or context.alphabet,
-        context.visible and not kind.invisible,
-        context.brackets,
-        context.bold,
-        context.tight,
-        repeated,
+    return replace(
+        context,
+        alphabet=kind.alphabet or context.alphabet,
+        visible=context.visible and not kind.invisible,
+        repeated=repeated,
     )
 
 
@@ -141,6 +139,8 @@ def argument_step(frame: Argument, kind: TokenKind) -> Step | None:
     context = frame.context
     if kind.role is Role.OPEN_BRACE:
         return Step((MathList(in_braces(context, bold=frame.bold), Closer.BRACE, infix=frame.infix),))
+    if kind.role is Role.STAR and not frame.script:
+        return None
     if kind.bare and not context.bold and context.alphabet not in kind.missing_in:
         return Step((), kind.ink and context.visible)
     return None

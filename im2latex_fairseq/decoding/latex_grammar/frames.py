@@ -26,6 +26,7 @@ class Context:
         brackets: False in an option: TeX ends it at the first `]` outside of braces.
         bold: Directly in the argument of `\\boldsymbol`, which the package bm takes apart.
         tight: In a table of amsmath, where LaTeX doesn't look for an option behind a blank.
+        leaky: Behind `\\sc` or `\\sl`, after which LaTeX lets a font out of its argument.
         repeated: How many constructs around it are set several times.
     """
 
@@ -34,6 +35,7 @@ class Context:
     brackets: bool = True
     bold: bool = False
     tight: bool = False
+    leaky: bool = False
     repeated: int = 0
 
 
@@ -104,11 +106,19 @@ class TextList:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument that is a formula: a list in braces or one simple symbol."""
+    """An argument that is a formula: a list in braces or one simple symbol.
+
+    Attributes:
+        context: What holds around it.
+        infix: Whether `\\over` or its like may come in it.
+        bold: Whether it is that of `\\boldsymbol`.
+        script: Whether it is a script, not a command's: behind a name, a star could belong to it.
+    """
 
     context: Context
     infix: bool = True
     bold: bool = False
+    script: bool = False
 
 
 @dataclass(frozen=True, slots=True)

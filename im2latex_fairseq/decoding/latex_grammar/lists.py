@@ -95,7 +95,8 @@ def _style(frame: MathList, kind: TokenKind) -> Step:
 
 
 def _switch(frame: MathList, kind: TokenKind) -> Step:
-    return Step((_scripted(frame, subscript=frame.subscript, superscript=frame.superscript),))
+    after = _scripted(frame, subscript=frame.subscript, superscript=frame.superscript)
+    return Step((replace(after, context=replace(frame.context, leaky=True)) if kind.leaks else after,))
 
 
 def _not(frame: MathList, kind: TokenKind) -> Step:
@@ -117,14 +118,14 @@ def _subscript(frame: MathList, kind: TokenKind) -> Step | None:
     if frame.subscript:
         return None
     after = _scripted(frame, subscript=True, superscript=frame.superscript)
-    return Step((after, Argument(frame.context)))
+    return Step((after, Argument(frame.context, script=True)))
 
 
 def _superscript(frame: MathList, kind: TokenKind) -> Step | None:
     if frame.superscript:
         return None
     after = _scripted(frame, subscript=frame.subscript, superscript=True)
-    return Step((after, Argument(frame.context)))
+    return Step((after, Argument(frame.context, script=True)))
 
 
 def _prime(frame: MathList, kind: TokenKind) -> Step | None:

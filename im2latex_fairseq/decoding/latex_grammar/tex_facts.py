@@ -52,6 +52,8 @@ OPERATORS = (
 FONTS_WITH_ARGUMENT = commands("frak Bbb bold scr")
 #: Change what follows without being anything themselves: scripts behind them belong to what is before them.
 SWITCHES = (FONT_SWITCHES - FONTS_WITH_ARGUMENT) | SIZE_SWITCHES | commands("boldmath unboldmath")
+#: In a formula LaTeX prepares for the font that these don't have there, and sets the next one without a group.
+LEAKING = commands("sc sl")
 STYLES = commands("displaystyle textstyle scriptstyle scriptscriptstyle")
 #: No ink, no atom.
 SPACES = SPACE_SYMBOLS | commands("smallskip medskip bigskip / negthinspace negmedspace negthickspace")

@@ -91,6 +91,7 @@ class TokenKind:
         alphabet: Of a font command: the alphabet of its argument.
         repeated: Whether TeX sets the arguments several times.
         invisible: Whether the arguments leave no ink.
+        leaks: Of a switch: whether it lets the next font command's font out of its argument.
         not_in_bold: Whether `\\boldsymbol`, taking its argument apart, stumbles over it.
         character: The character itself where it counts: in lengths, column specifications and positions.
         in_label: Whether it may stand in the name of a label.
@@ -111,6 +112,7 @@ class TokenKind:
     alphabet: Alphabet | None = None
     repeated: bool = False
     invisible: bool = False
+    leaks: bool = False
     not_in_bold: bool = False
     character: str = ""
     in_label: bool = False
@@ -233,7 +235,7 @@ def _command_kind(symbol: str) -> TokenKind:
     if symbol in _ROLES:
         return TokenKind(_ROLES[symbol], ink=symbol == r"\not")
     if symbol in tex_facts.SWITCHES:
-        return TokenKind(Role.SWITCH, text="switch", not_in_bold=True)
+        return TokenKind(Role.SWITCH, text="switch", leaks=symbol in tex_facts.LEAKING, not_in_bold=True)
     if symbol in tex_facts.STYLES:
         return TokenKind(Role.STYLE)
     if symbol in tex_facts.SPACES:

@@ -146,6 +146,8 @@ def test_what_tex_takes_passes(grammar: LatexGrammarFilter, formula: str) -> Non
         ("\\begin{matrix} \\begin{array} [", "["),  # amsmath looks for the bracket right there
         ("\\begin{matrix} \\makebox [ 1 c m ] [", "["),
         ("\\phantom { \\phantom { \\phantom { \\phantom", "\\phantom"),  # TeX would set it 256 times
+        ("{ \\sc \\mathrm { \\mathbb", "\\mathbb"),  # the font would go on behind its argument
+        ("\\operatorname *", "*"),  # would be \\operatorname*
         ("\\Big .", ""),  # no ink
         ("\\c e", "e"),  # TeX's accent of text
         ("\\hline", "\\hline"),
