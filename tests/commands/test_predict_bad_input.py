@@ -438,7 +438,7 @@ def test_what_shows_no_formula_is_not_read_with_certainty(
 ) -> None:
     """By the model that the package brings."""
     picture_without_a_formula(kind).save(tmp_path / f"{kind}.jpg")
-    assert predict(tmp_path / f"{kind}.jpg", "--json", "--scale", 0.5, "--max-len", 60) == 0
+    assert predict(tmp_path / f"{kind}.jpg", "--json", "--max-len", 60) == 0
     out, err = capfd.readouterr()
     reading = json.loads(out)
     assert reading["confidence"] < 0.05

@@ -44,5 +44,14 @@ def test_photographs_are_not(seed: int) -> None:
     assert plausibility(prepare(photograph(seed))) == 0.02
 
 
+def test_smudges_are_not() -> None:
+    """However small: without half-tones in the middle, their edges tell."""
+    smudge = np.full((30, 60), 255, dtype=np.uint8)
+    smudge[12:18, 10:50] = 0
+    assert plausibility(smudge) == 1.0
+    blurred = np.asarray(Image.fromarray(smudge).filter(ImageFilter.GaussianBlur(3)))
+    assert plausibility(blurred) == 0.02
+
+
 def test_paper_alone_is_not() -> None:
     assert plausibility(np.full((40, 60), 255, dtype=np.uint8)) == 0.02
