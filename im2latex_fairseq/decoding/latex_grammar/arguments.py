@@ -91,8 +91,10 @@ def _option(word: str, context: Context) -> tuple[Frame, ...]:
 
 
 def _required(word: str, context: Context) -> tuple[Frame, ...]:
-    if word in ("formula", "open formula", "bold formula"):
-        return (Argument(context, infix=word != "open formula", bold=word == "bold formula"),)
+    if word in ("formula", "open formula"):
+        return (Argument(context, infix=word == "formula"),)
+    if word in ("bold formula", "accented formula"):
+        return (Argument(context, bold=context.bold or word == "bold formula"),)
     if word in ("text", "plain text"):
         in_text = replace(context, alphabet=Alphabet.COMPLETE)
         return (TextArgument(in_text, dollars=word == "text", bare=word == "plain text"),)

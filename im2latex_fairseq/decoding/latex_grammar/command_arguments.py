@@ -1,14 +1,14 @@
 """What follows a command, as a word for each argument: from the package's tables and what TeX adds to them.
 
-"formula"; "open formula", without braces of its own in TeX; "bold formula"; "option", a formula in brackets; "text";
-"plain text", without dollars; "length" and "mu" in braces; "bare length" and "bare mu"; "[length]"; a letter in
-brackets, such as "[lrc]"; "label"; "delimiter"; "box"; "character" and "cedilla", of text. `arguments.py` makes frames
-of them.
+"formula"; "open formula", without braces of its own in TeX; "bold formula", which bm takes apart, and "accented formula",
+where it goes on; "option", a formula in brackets; "text"; "plain text", without dollars; "length" and "mu" in braces;
+"bare length" and "bare mu"; "[length]"; a letter in brackets, such as "[lrc]"; "label"; "delimiter"; "box"; "character"
+and "cedilla", of text. `arguments.py` makes frames of them.
 """
 
 from __future__ import annotations
 
-from im2latex_fairseq.latex.commands import BIG_DELIMITERS, SIGNATURES
+from im2latex_fairseq.latex.commands import ACCENTS, BIG_DELIMITERS, SIGNATURES
 from im2latex_fairseq.latex.tokenizer import TEXT_ARGUMENTS
 
 from . import tex_facts
@@ -40,6 +40,8 @@ def arguments_of(symbol: str) -> tuple[str, ...]:
         return ("delimiter",)
     if symbol in tex_facts.BOLD:
         return ("bold formula",)
+    if symbol in ACCENTS:
+        return ("accented formula",)
     signature = SIGNATURES.get(symbol, "")
     if not signature.strip("mo"):
         return _formula_arguments(symbol, signature)

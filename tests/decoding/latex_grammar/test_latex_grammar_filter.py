@@ -142,6 +142,7 @@ def test_what_tex_takes_passes(grammar: LatexGrammarFilter, formula: str) -> Non
         ("\\mathfrak { \\Omega", "\\Omega"),
         ("\\boldsymbol { \\bf", "\\bf"),  # the package bm takes the argument apart
         ("\\boldsymbol { x \\bar x", "x"),
+        ("\\boldsymbol { x \\bar { \\bf", "\\bf"),
         ("\\boldsymbol { \\boldsymbol", "\\boldsymbol"),
         ("\\begin{matrix} \\begin{array} [", "["),  # amsmath looks for the bracket right there
         ("\\begin{matrix} \\makebox [ 1 c m ] [", "["),
