@@ -18,7 +18,7 @@ import im2latex_fairseq
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a package may ship besides code. A new kind of file needs a line in setup.py's package_data too.
-SHIPPED = {".py", ".typed", ".yaml", ".tsv", ".txt", ".json", ".css", ".js", ".safetensors"}
+SHIPPED = {".py", ".typed", ".yaml", ".tsv", ".txt", ".json", ".css", ".js", ".safetensors", ".md"}
 
 
 @pytest.fixture(scope="module")

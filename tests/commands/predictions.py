@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -94,6 +96,10 @@ def start_predict(*arguments: object, **options: object) -> subprocess.Popen[byt
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
         "env": environment,
+        # Started in the background of a shell, the tests have Ctrl-C ignored, and so would this.
+        "preexec_fn": functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        if os.name == "posix"
+        else None,
         **options,
     }
     command = [sys.executable, "-m", "im2latex_fairseq.commands.main", "predict", *map(str, arguments)]

@@ -310,11 +310,14 @@ def interruption_at(line: int) -> Iterator[None]:
         return trace
 
     before = sys.gettrace()
+    # Started in the background of a shell, the tests have it ignored.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
+        signal.signal(signal.SIGINT, usual)
 
 
 def test_memory_that_runs_out_loses_nothing_that_was_read(

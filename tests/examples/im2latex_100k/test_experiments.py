@@ -161,7 +161,7 @@ def test_a_run_is_resumed_and_its_cost_adds_up(tmp_path: Path, monkeypatch: pyte
     assert (run / "calls").read_text(encoding="utf-8") == "10\n10\n"
     assert (run / "generate-valid_1000.txt").read_text(encoding="utf-8") == "x\n"
     second = read_cost(run)
-    assert second is not None and second.cpu_hours > 1.5 * first.cpu_hours
+    assert second is not None and second.cpu_hours > first.cpu_hours
     assert second.commit == experiment_run.commit_of_checkout()
 
 
