@@ -1,9 +1,9 @@
 """What follows a command, as a word for each argument: from the package's tables and what TeX adds to them.
 
-"formula"; "open formula", without braces of its own in TeX; "bold formula", which bm takes apart, and "accented formula",
-where it goes on; "option", a formula in brackets; "text"; "plain text", without dollars; "length" and "mu" in braces;
-"bare length" and "bare mu"; "[length]"; a letter in brackets, such as "[lrc]"; "label"; "delimiter"; "box"; "character"
-and "cedilla", of text. `arguments.py` makes frames of them.
+Formulas: "formula"; "open formula", without braces of its own in TeX; "bold formula", which bm takes apart, and
+"accented formula", where it goes on; "option", a formula in brackets. Text: "text"; "plain text", without dollars;
+"character" and "cedilla". Lengths: "length" and "mu" in braces; "bare length" and "bare mu"; "[length]". And "[lrc]",
+one of these letters in brackets; "label"; "delimiter"; "box"; "substack". `arguments.py` makes frames of them.
 """
 
 from __future__ import annotations
