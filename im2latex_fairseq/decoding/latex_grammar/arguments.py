@@ -14,6 +14,7 @@ from .frames import (
     Character,
     Closer,
     Columns,
+    Content,
     Context,
     Delimiter,
     Expected,
@@ -93,8 +94,13 @@ def _option(word: str, context: Context) -> tuple[Frame, ...]:
 def _required(word: str, context: Context) -> tuple[Frame, ...]:
     if word in ("formula", "open formula"):
         return (Argument(context, infix=word == "formula"),)
-    if word in ("bold formula", "accented formula"):
-        return (Argument(context, bold=context.bold or word == "bold formula"),)
+    if word in ("font formula", "loose formula"):
+        is_group = word == "font formula"
+        return (Argument(context, infix=is_group, content=Content.EMPTY if is_group else Content.OPEN),)
+    if word == "bold formula":
+        return (Argument(context, bold=True, content=Content.EMPTY),)
+    if word == "accented formula":
+        return (Argument(context, bold=context.bold),)
     if word in ("text", "plain text"):
         in_text = replace(context, alphabet=Alphabet.COMPLETE)
         return (TextArgument(in_text, dollars=word == "text", bare=word == "plain text"),)
@@ -140,7 +146,8 @@ def argument_step(frame: Argument, kind: TokenKind) -> Step | None:
     """A brace, or a symbol that is the whole argument."""
     context = frame.context
     if kind.role is Role.OPEN_BRACE:
-        return Step((MathList(in_braces(context, bold=frame.bold), Closer.BRACE, infix=frame.infix),))
+        inside = in_braces(context, bold=frame.bold)
+        return Step((MathList(inside, Closer.BRACE, infix=frame.infix, content=frame.content),))
     if kind.role is Role.STAR and not frame.script:
         return None
     if kind.bare and not context.bold and context.alphabet not in kind.missing_in:

@@ -1,14 +1,15 @@
 """What follows a command, as a word for each argument: from the package's tables and what TeX adds to them.
 
-Formulas: "formula"; "open formula", without braces of its own in TeX; "bold formula", which bm takes apart, and
-"accented formula", where it goes on; "option", a formula in brackets. Text: "text"; "plain text", without dollars;
-"character" and "cedilla". Lengths: "length" and "mu" in braces; "bare length" and "bare mu"; "[length]". And "[lrc]",
-one of these letters in brackets; "label"; "delimiter"; "box"; "substack". `arguments.py` makes frames of them.
+Formulas: "formula"; "font formula", a group to TeX; "open formula", where no infix command may be, and "loose formula",
+where nor may scripts behind it that the last atom in it has already; "bold formula", which the package bm takes apart,
+and "accented formula", where it goes on with that; "option", a formula in brackets. Text: "text"; "plain text", without
+dollars; "character" and "cedilla". Lengths: "length" and "mu" in braces; "bare length" and "bare mu"; "[length]". And
+"[lrc]", one of these letters in brackets; "label"; "delimiter"; "box"; "substack". `arguments.py` makes frames of them.
 """
 
 from __future__ import annotations
 
-from im2latex_fairseq.latex.commands import ACCENTS, BIG_DELIMITERS, SIGNATURES
+from im2latex_fairseq.latex.commands import ACCENTS, BIG_DELIMITERS, MATH_FONTS, SIGNATURES
 from im2latex_fairseq.latex.tokenizer import TEXT_ARGUMENTS
 
 from . import tex_facts
@@ -35,13 +36,17 @@ def arguments_of(symbol: str) -> tuple[str, ...]:
     if symbol in tex_facts.ACCENTS_OF_TEXT:
         raise Refused("an accent of text")
     if symbol in tex_facts.FONTS_WITH_ARGUMENT:
-        return ("formula",)
+        return ("font formula",)
     if symbol in BIG_DELIMITERS:
         return ("delimiter",)
     if symbol in tex_facts.BOLD:
         return ("bold formula",)
     if symbol in ACCENTS:
         return ("accented formula",)
+    if symbol in MATH_FONTS and symbol != r"\pmb":
+        return ("font formula",)
+    if symbol == tex_facts.LOOSE:
+        return ("loose formula",)
     signature = SIGNATURES.get(symbol, "")
     if not signature.strip("mo"):
         return _formula_arguments(symbol, signature)

@@ -62,6 +62,19 @@ class Place(_Choice):
     AFTER_NOT = "after \\not"
 
 
+class Content(_Choice):
+    """What of a list in braces TeX sees behind them.
+
+    It takes an accent that is alone in a group out of it, scripts and all (tex.web, section 1187).
+    """
+
+    SEALED = "nothing"
+    OPEN = "the scripts of its last atom: a macro drops the braces"
+    EMPTY = "nothing yet"
+    GROUP = "what is seen of the one group that it holds"
+    ACCENT = "the one accent that it holds"
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     r"""Where in a table a list is; `environment` is `\substack` for the one whose rows stand in braces."""
@@ -84,6 +97,7 @@ class MathList:
         infix: Whether `\\over` or its like may come: TeX takes one in each list.
         place: Where in the list.
         cell: The table's cell that it is, with `Closer.TABLE`.
+        content: What is seen of it behind its brace.
     """
 
     context: Context
@@ -94,6 +108,7 @@ class MathList:
     infix: bool = True
     place: Place = Place.INSIDE
     cell: Cell | None = None
+    content: Content = Content.SEALED
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +127,14 @@ class Argument:
         context: What holds around it.
         infix: Whether `\\over` or its like may come in it.
         bold: Whether it is that of `\\boldsymbol`.
+        content: What is seen behind its braces.
         script: Whether it is a script, not a command's: behind a name, a star could belong to it.
     """
 
     context: Context
     infix: bool = True
     bold: bool = False
+    content: Content = Content.SEALED
     script: bool = False
 
 
@@ -245,10 +262,17 @@ Frame = (
 
 
 class Step(NamedTuple):
-    """What a token makes of a frame: the frames in its place, the last one on top, and whether there is ink."""
+    """What a token makes of a frame.
+
+    Attributes:
+        frames: In its place, the last one on top.
+        ink: Whether the token leaves ink.
+        seen: With a brace that closes a list: the list, if the list around goes on with what is seen of it.
+    """
 
     frames: tuple[Frame, ...] = ()
     ink: bool = False
+    seen: MathList | None = None
 
 
 START = MathList(Context(), Closer.END)

@@ -10,6 +10,7 @@ from .frames import (
     Argument,
     Cell,
     Closer,
+    Content,
     Delimiter,
     Frame,
     MathList,
@@ -48,8 +49,13 @@ def _next(
     operator: bool = False,
     place: Place = Place.INSIDE,
     infix: bool | None = None,
+    content: Content | None = None,
 ) -> MathList:
-    """The list after one more atom, without scripts yet."""
+    """The list after one more atom, without scripts yet; `content` is what it has become if it was empty."""
+    if frame.content is Content.EMPTY and content is not None:
+        after = content
+    else:
+        after = Content.OPEN if frame.content is Content.OPEN else Content.SEALED
     return MathList(
         frame.context,
         frame.closer,
@@ -57,11 +63,13 @@ def _next(
         infix=frame.infix if infix is None else infix,
         place=place,
         cell=frame.cell,
+        content=after,
     )
 
 
 def _scripted(frame: MathList, *, subscript: bool, superscript: bool) -> MathList:
     """The list after one more script of its last atom."""
+    alone = frame.content in (Content.EMPTY, Content.GROUP)
     return MathList(
         frame.context,
         frame.closer,
@@ -69,6 +77,18 @@ def _scripted(frame: MathList, *, subscript: bool, superscript: bool) -> MathLis
         superscript,
         infix=frame.infix,
         cell=frame.cell,
+        content=Content.SEALED if alone else frame.content,
+    )
+
+
+def goes_on(around: MathList, inside: MathList) -> MathList:
+    """The list around a group with what is seen of the group."""
+    is_accent = inside.content is Content.ACCENT and around.content is Content.GROUP
+    return replace(
+        around,
+        subscript=inside.subscript,
+        superscript=inside.superscript,
+        content=Content.ACCENT if is_accent else around.content,
     )
 
 
@@ -95,8 +115,8 @@ def _style(frame: MathList, kind: TokenKind) -> Step:
 
 
 def _switch(frame: MathList, kind: TokenKind) -> Step:
-    after = _scripted(frame, subscript=frame.subscript, superscript=frame.superscript)
-    return Step((replace(after, context=replace(frame.context, leaky=True)) if kind.leaks else after,))
+    context = replace(frame.context, leaky=True) if kind.leaks else frame.context
+    return Step((replace(frame, context=context, operator=False, place=Place.INSIDE),))
 
 
 def _not(frame: MathList, kind: TokenKind) -> Step:
@@ -104,12 +124,13 @@ def _not(frame: MathList, kind: TokenKind) -> Step:
 
 
 def _open_brace(frame: MathList, kind: TokenKind) -> Step:
-    return Step((_next(frame), MathList(in_braces(frame.context), Closer.BRACE)))
+    inside = MathList(in_braces(frame.context), Closer.BRACE, content=Content.EMPTY)
+    return Step((_next(frame, content=Content.GROUP), inside))
 
 
 def _close_brace(frame: MathList, kind: TokenKind) -> Step | None:
     if frame.closer is Closer.BRACE:
-        return Step(())
+        return Step(seen=frame if frame.content in (Content.ACCENT, Content.OPEN) else None)
     cell = frame.cell
     return Step(()) if cell is not None and cell.environment == _SUBSTACK else None
 
@@ -141,7 +162,16 @@ def _limits(frame: MathList, kind: TokenKind) -> Step | None:
 
 def _command(frame: MathList, kind: TokenKind) -> Step | None:
     arguments = argument_frames(kind, frame.context)
-    return None if arguments is None else Step((_next(frame, operator=kind.operator), *arguments))
+    if arguments is None:
+        return None
+    return Step((_next(frame, operator=kind.operator, content=_content(kind)), *arguments))
+
+
+def _content(kind: TokenKind) -> Content | None:
+    """What a list becomes that holds nothing but this command."""
+    if kind.accent:
+        return Content.ACCENT
+    return Content.GROUP if "font formula" in kind.arguments or "bold formula" in kind.arguments else None
 
 
 def _left(frame: MathList, kind: TokenKind) -> Step:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from im2latex_fairseq.latex.token_cursor import MAX_DEPTH as PARSER_DEPTH
 
 from .frames import START, Frame, MathList, TextList
+from .lists import goes_on
 from .token_kinds import Role, TokenKind
 from .transitions import NEVER, Transitions
 
@@ -171,6 +172,10 @@ class StateTable:
         if move is None:
             raise ValueError(f"{self.kinds[kind]} can't follow here")
         after = self._below[stack]
+        if move.seen is not None:
+            around = self._frames[after]
+            assert isinstance(around, MathList)  # what a group stands in
+            after = self._number(goes_on(around, move.seen), self._below[after])
         for added in move.frames:
             after = self._number(added, after)
         self._moves[stack, kind] = 2 * after + move.ink

@@ -75,16 +75,21 @@ TEXT_BOXES = commands("mbox hbox fbox makebox framebox raisebox parbox")
 BOLD = commands("boldsymbol bm")
 NOT_IN_BOLD = commands(
     "boldsymbol bm operatorname operatorname* dfrac tfrac binom dbinom tbinom underset overset sideset mod substack "
-    "phantom hphantom vphantom smash lefteqn llap rlap mathrlap mathllap mathclap raisebox hspace hspace* vspace "
-    "vspace* mspace rule kern hskip mkern mskip raise lower smallskip medskip bigskip b c d "
+    "phantom hphantom vphantom smash lefteqn llap rlap mathrlap mathllap mathclap raisebox makebox framebox hspace "
+    "hspace* vspace vspace* mspace rule kern hskip mkern mskip raise lower smallskip medskip bigskip b c d "
     "prod coprod setminus dots iint iiint implies iff Longrightarrow Longleftarrow Longleftrightarrow l L AA"
+)
+#: TeX takes one of these, scripts and all, out of a group that holds nothing else (tex.web, section 1187).
+TEX_ACCENTS = commands(
+    "hat tilde bar vec dot ddot check breve acute grave mathring widehat widetilde widecheck"
 )
 INVISIBLE = commands("phantom hphantom vphantom")
 # amsmath reads these arguments without braces of their own, so that an infix command in them would take hold of more.
 OPEN_ARGUMENTS = {
     **dict.fromkeys(commands("frac dfrac tfrac cfrac binom dbinom tbinom"), frozenset([0, 1])),
-    **dict.fromkeys(commands("pmod mod pod"), frozenset([0])),
+    **dict.fromkeys(commands("pmod pod"), frozenset([0])),
 }
+LOOSE = r"\mod"  # the same, and nothing stands behind the argument
 
 #: Commands with raw arguments: what each of these is.
 LENGTHS = {

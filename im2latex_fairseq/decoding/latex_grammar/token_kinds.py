@@ -91,6 +91,7 @@ class TokenKind:
         alphabet: Of a font command: the alphabet of its argument.
         repeated: Whether TeX sets the arguments several times.
         invisible: Whether the arguments leave no ink.
+        accent: Whether it is one to TeX.
         leaks: Of a switch: whether it lets the next font command's font out of its argument.
         not_in_bold: Whether `\\boldsymbol`, taking its argument apart, stumbles over it.
         character: The character itself where it counts: in lengths, column specifications and positions.
@@ -112,6 +113,7 @@ class TokenKind:
     alphabet: Alphabet | None = None
     repeated: bool = False
     invisible: bool = False
+    accent: bool = False
     leaks: bool = False
     not_in_bold: bool = False
     character: str = ""
@@ -275,5 +277,6 @@ def _argument_kind(symbol: str, arguments: tuple[str, ...]) -> TokenKind:
         repeated=symbol in tex_facts.REPEATED
         or (symbol in TEXT_ARGUMENTS and symbol not in tex_facts.TEXT_BOXES),
         invisible=symbol in tex_facts.INVISIBLE,
+        accent=symbol in tex_facts.TEX_ACCENTS,
         not_in_bold=symbol in tex_facts.NOT_IN_BOLD,
     )

@@ -34,6 +34,11 @@ def grammar() -> LatexGrammarFilter:
         "^ { 2 } x",  # on an empty atom
         "x ^ { 2 } \\, ^ { 3 }",  # a space ends the atom
         "x _ { 1 } '",
+        "{ \\bar { x } ^ { 2 } } _ { 1 }",
+        "{ \\bar { x } ^ { 2 } + 1 } ^ { 2 }",
+        "{ \\, \\bar { x } ^ { 2 } } ^ { 2 }",
+        "{ x ^ { 2 } } ^ { 2 }",
+        "\\frac { 1 } { \\bar { x } ^ { 2 } } ^ { 2 }",
         "x ' _ { 1 }",
         "\\frac { 1 } { 2 }",
         "\\frac 1 2",  # symbols that TeX takes without braces
@@ -94,6 +99,9 @@ def test_what_tex_takes_passes(grammar: LatexGrammarFilter, formula: str) -> Non
         ("x ' ^ { 2 }", "^"),
         ("x ' _ { 1 } ^ { 2 }", "^"),
         ("x ^ { 2 } \\bf ^ { 3 }", "^"),  # a switch is no atom
+        ("{ \\bar { x } ^ { 2 } } ^", "^"),  # TeX takes a lone accent out of its group
+        ("{ \\bf { \\mathrm { \\bar { x } _ { 2 } } } } _", "_"),
+        ("5 \\mod { x ^ { 2 } } ^", "^"),  # has no braces in TeX
         ("x ^ }", "}"),
         ("x ^ ^", "^"),
         ("x ^ \\frac", "\\frac"),  # TeX takes the command alone
