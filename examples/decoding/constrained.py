@@ -25,7 +25,7 @@ from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
+from im2latex_fairseq.decoding.token_filter import ClosingFilter, CombinedFilter, TokenFilter
 from im2latex_fairseq.images.renderer import RenderSettings, render_formulas
 from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 from im2latex_fairseq.latex.errors import LatexError
@@ -58,6 +58,11 @@ class TimedFilter:
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """See `TokenFilter.advance`."""
         return self._timed(lambda: self._inner.advance(states, tokens))
+
+    def closing_array(self, states: np.ndarray) -> np.ndarray | None:
+        """See `ClosingFilter.closing_array`."""
+        inner = self._inner
+        return self._timed(lambda: inner.closing_array(states)) if isinstance(inner, ClosingFilter) else None
 
     def _timed(self, call: Callable[[], Result]) -> Result:
         start = time.perf_counter()
