@@ -34,6 +34,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max-width-px", type=int, default=0, help="wider pictures are dropped; 0: no limit")
     parser.add_argument(
+        "--max-spaces",
+        type=int,
+        default=0,
+        help="formulas with more spacing tokens in a row are dropped; 0: no limit",
+    )
+    parser.add_argument(
         "--rare-tokens",
         type=int,
         default=0,
@@ -53,6 +59,7 @@ def command(arguments: argparse.Namespace) -> list[StepReport]:
             arguments.max_tokens or None,
             arguments.max_height_px or None,
             arguments.max_width_px or None,
+            arguments.max_spaces or None,
         ),
         rare_tokens=arguments.rare_tokens,
     )

@@ -247,6 +247,7 @@ class PreparationRun:
                 max_tokens=split.max_tokens or None,
                 max_height_px=split.max_height_px or None,
                 max_width_px=split.max_width_px or None,
+                max_spaces=split.max_spaces or None,
             ),
             known=known,
             rare_tokens=split.rare_tokens,

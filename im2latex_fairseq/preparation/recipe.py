@@ -129,6 +129,7 @@ class SplitEntry:
         sources: Names of `[[images]]` and `[[renderings]]` entries.
         not_in: Names of splits whose formulas must not be in this one.
         min_tokens, max_tokens, max_height_px, max_width_px: Limits; 0 sets none.
+        max_spaces: Formulas with more spacing tokens in a row are dropped; 0 sets no limit.
         rare_tokens: Drop formulas with a token that fewer than this many pairs of the split have.
         limit: At most this many pairs, drawn at random; 0 takes all.
     """
@@ -140,6 +141,7 @@ class SplitEntry:
     max_tokens: int = 0
     max_height_px: int = 0
     max_width_px: int = 0
+    max_spaces: int = 0
     rare_tokens: int = 0
     limit: int = 0
 

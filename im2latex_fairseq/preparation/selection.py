@@ -6,9 +6,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol, TypeVar
 
 from im2latex_fairseq.data.manifest import ManifestEntry
+from im2latex_fairseq.latex.atom_classes import SPACE_SYMBOLS
 from im2latex_fairseq.preparation.comparison import comparison_key
 from im2latex_fairseq.preparation.formula_table import Reject
 
@@ -36,6 +38,8 @@ class SizeLimits:
     max_tokens: int | None = 150
     max_height_px: int | None = None
     max_width_px: int | None = None
+    max_spaces: int | None = None
+    """Spacing tokens in a row. Who pads with forty of them teaches a decoder not to stop."""
 
     def refuse(self, row: HasFormula) -> Reject | None:
         """Why a row is dropped, or None; picture sizes are looked at where the row has them."""
@@ -48,6 +52,9 @@ class SizeLimits:
             return Reject(
                 row.id, "too_many_tokens", f"{tokens} tokens, maximum {self.max_tokens}", row.formula
             )
+        if self.max_spaces is not None and (spaces := _longest_space(row.formula)) > self.max_spaces:
+            detail = f"{spaces} spaces in a row, maximum {self.max_spaces}"
+            return Reject(row.id, "too_many_spaces", detail, row.formula)
         if isinstance(row, ManifestEntry):
             if self.max_height_px is not None and row.height > self.max_height_px:
                 detail = f"{row.height} px high, maximum {self.max_height_px}"
@@ -56,6 +63,11 @@ class SizeLimits:
                 detail = f"{row.width} px wide, maximum {self.max_width_px}"
                 return Reject(row.id, "too_wide", detail, row.formula)
         return None
+
+
+def _longest_space(formula: str) -> int:
+    runs = groupby(formula.split(" "), SPACE_SYMBOLS.__contains__)
+    return max((sum(1 for _ in run) for is_space, run in runs if is_space), default=0)
 
 
 def refuse_by_size(rows: Sequence[HasFormula], limits: SizeLimits) -> dict[int, Reject]:

@@ -38,6 +38,16 @@ def test_no_limits_refuse_nothing():
     assert refuse_by_size(rows("a", "a " * 500 + "b"), SizeLimits(max_tokens=None)) == {}
 
 
+def test_spaces_in_a_row():
+    table = rows(r"a \, ~ b", r"a \, ~ \quad b", r"a \, ~ b \; \; c", r"\quad ~ \,", "a b c")
+    refused = refuse_by_size(table, SizeLimits(max_spaces=2))
+    assert {index: reject.detail for index, reject in refused.items()} == {
+        1: "3 spaces in a row, maximum 2",
+        3: "3 spaces in a row, maximum 2",
+    }
+    assert {reject.reason for reject in refused.values()} == {"too_many_spaces"}
+
+
 def test_known_formulas_are_refused_however_they_are_written():
     known = comparison_keys(rows(r"\left( x \right) ."))
     refused = refuse_known(rows("( x )", "( y )", r"{ ( } \mathbf { x } )"), known)
