@@ -58,6 +58,10 @@ class KnownText:
                 f"{self.em_px}, {self.largest_em_px}"
             )
 
+    def contains(self, em_px: float) -> bool:
+        """Whether text of this size is read as it is."""
+        return self.smallest_em_px <= em_px <= self.largest_em_px
+
     def to_dict(self) -> dict[str, float]:
         """As JSON holds it; `KnownText(**values)` takes it back."""
         return asdict(self)
@@ -71,12 +75,18 @@ def estimate_scale(image: NDArray[np.uint8], known: KnownText = KnownText()) -> 
         known: What the model knows.
 
     Returns:
-        From 1/16 to 4; 1.0 where the text is of a known size, or where there is no ink.
+        From 1/16 to 4; 1.0 where the text is of a known size, or where there is no ink. One by a whole number where
+        that leads to a known size: averages of whole pixels keep what there is to see, so a picture and the same
+        twice or three times as large become the same.
     """
     em_px = estimate_em(image)
-    if em_px is None or known.smallest_em_px <= em_px <= known.largest_em_px:
+    if em_px is None or known.contains(em_px):
         return 1.0
-    return min(max(known.em_px / em_px, _SMALLEST_FACTOR), _LARGEST_FACTOR)
+    factor = known.em_px / em_px
+    divisor = max(1, round(1 / factor))
+    if known.contains(em_px / divisor):
+        factor = 1 / divisor
+    return min(max(factor, _SMALLEST_FACTOR), _LARGEST_FACTOR)
 
 
 def estimate_em(image: NDArray[np.uint8]) -> float | None:

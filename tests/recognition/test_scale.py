@@ -118,6 +118,10 @@ def test_large_pictures_are_measured_small() -> None:
         (12.0, 1.0),
         (20.0, 1.0),
         (32.0, 0.5),
+        (30.0, 0.5),  # by whole pixels, though 16 / 30 would meet the size better
+        (39.0, 0.5),
+        (40.5, 1 / 3),
+        (22.0, 16 / 22),  # a half would be too small
         (8.0, 2.0),
         (1.0, 4.0),  # no more than that: there is nothing to see
         (1e4, 1 / 16),
