@@ -63,7 +63,7 @@ def test_counts_of_formulas(formula: str, inked: int, spaced: int) -> None:
     assert count_repeated_tokens([formula.split()]).tolist() == [[inked, spaced]]
 
 
-@given(FORMULAS, st.floats(1, 3))
+@given(FORMULAS, st.integers(4, 12).map(lambda quarters: quarters / 4))
 def test_learned_limits_are_the_most_times_the_margin(formulas: list[list[str]], margin: float) -> None:
     limits = learn_limits(formulas, margin=margin)
     most = count_repeated_tokens(formulas).max(axis=0) * margin
@@ -81,5 +81,10 @@ def test_refuses_numbers_that_make_no_sense() -> None:
         RepetitionLimits(-1, 3)
 
 
-def test_spaces_may_go_on_for_longer() -> None:
-    assert DEFAULT_LIMITS.spaced > DEFAULT_LIMITS.inked > 0
+def test_what_people_write_is_within_the_limits_and_padding_is_not() -> None:
+    wide_gap = [["a", *[r"\,"] * 10, "b"], ["a", *[r"\qquad", "~"] * 5, "b"]]
+    identity = [" & ".join("1" if row == column else "0" for column in range(8)).split() for row in range(8)]
+    matrix = [[token for row in identity for token in (*row, r"\\")]]
+    limits = (DEFAULT_LIMITS.inked, DEFAULT_LIMITS.spaced)
+    assert (count_repeated_tokens(wide_gap + matrix) <= limits).all()
+    assert (count_repeated_tokens([[r"\,"] * 60, ["c"] * 60]) > limits).any(axis=1).all()
