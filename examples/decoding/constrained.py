@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from im2latex_fairseq.data.batching import make_batches, order_by_shape
+from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.data.prepared_split import PreparedSplit, load_preparation, load_prepared_split
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
@@ -36,7 +36,6 @@ from im2latex_fairseq.metrics.pair import make_pair
 from im2latex_fairseq.metrics.well_formedness import has_balanced_groups
 from im2latex_fairseq.recognition.recognizer import Recognizer
 
-_MOST_CELLS = 16_384
 Result = TypeVar("Result")
 
 
@@ -107,15 +106,6 @@ class Judged:
     compiled: float
     bleu: float
     failures: tuple[tuple[int, str, str], ...]
-
-
-def batches_of(split: PreparedSplit, count: int, size: int) -> list[list[int]]:
-    """Numbers of the first pictures, like shapes together."""
-    sizes = np.array([split.images[number].shape for number in range(count)], dtype=np.int64)
-    lengths = np.zeros(count, dtype=np.int64)
-    order = order_by_shape(sizes, lengths)
-    batches = make_batches(order, sizes, lengths, max_cost=_MOST_CELLS, max_samples=size)
-    return [batch.tolist() for batch in batches]
 
 
 def decode(
@@ -235,7 +225,8 @@ def main() -> None:
     count = min(arguments.limit, len(split.entries))
     recognizer = Recognizer.load(arguments.model)
     symbols = recognizer.dictionary
-    batches = batches_of(split, count, arguments.batch_size)
+    sizes = np.stack([split.images.heights, split.images.widths], axis=1)[:count]
+    batches = batch_pictures(sizes, arguments.batch_size)
     settings = DecodingSettings(beam=arguments.beam, max_len=arguments.max_len)
     decoder = recognizer.decoder
     grammar = LatexGrammarFilter(symbols, eos=decoder.eos, pad=decoder.pad, unk=decoder.unk, bos=decoder.bos)
