@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import torch
 
 from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.data.prepared_split import PreparedSplit, load_preparation, load_prepared_split
@@ -25,7 +24,7 @@ from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import ClosingFilter, CombinedFilter, TokenFilter
+from im2latex_fairseq.decoding.token_filter import ArrayFilter, CombinedFilter, TokenFilter
 from im2latex_fairseq.images.renderer import RenderSettings, render_formulas
 from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 from im2latex_fairseq.latex.errors import LatexError
@@ -39,7 +38,7 @@ from im2latex_fairseq.recognition.recognizer import Recognizer
 Result = TypeVar("Result")
 
 
-class TimedFilter:
+class TimedFilter(ArrayFilter):
     """A filter that counts the seconds spent in it."""
 
     def __init__(self, inner: TokenFilter) -> None:
@@ -50,18 +49,17 @@ class TimedFilter:
         """See `TokenFilter.begin`."""
         return self._timed(lambda: self._inner.begin(rows, max_len))
 
-    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
-        """See `TokenFilter.allowed`."""
-        return self._timed(lambda: self._inner.allowed(states, step, max_len))
+    def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
+        """See `ArrayFilter.allowed_array`."""
+        return self._timed(lambda: self._inner.allowed_array(states, step, max_len))
 
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """See `TokenFilter.advance`."""
         return self._timed(lambda: self._inner.advance(states, tokens))
 
     def closing_array(self, states: np.ndarray) -> np.ndarray | None:
-        """See `ClosingFilter.closing_array`."""
-        inner = self._inner
-        return self._timed(lambda: inner.closing_array(states)) if isinstance(inner, ClosingFilter) else None
+        """See `TokenFilter.closing_array`."""
+        return self._timed(lambda: self._inner.closing_array(states))
 
     def _timed(self, call: Callable[[], Result]) -> Result:
         start = time.perf_counter()
