@@ -12,14 +12,15 @@ import torch
 
 from examples.benchmark.decode_contenders import EXACT, Watch, build_generator
 from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.token_filter import TokenFilter
 
 LENGTHS = (25, 50, 100, 200)
 BATCH_SIZES = (1, 4, 16, 32, 64, 128)
 BEAM = 5
 
 
-class NoEnd:
-    """A filter that forbids the end, so that outputs have the longest length; a `TokenFilter`."""
+class NoEnd(TokenFilter):
+    """A filter that forbids the end, so that outputs have the longest length."""
 
     def __init__(self, vocabulary_size: int, eos: int) -> None:
         self._allowed = torch.ones(1, vocabulary_size, dtype=torch.bool)

@@ -15,7 +15,6 @@ import argparse
 import itertools
 import json
 import logging
-import platform
 import statistics
 import tempfile
 import time
@@ -38,6 +37,7 @@ from examples.benchmark.operation_speed import (
     total,
 )
 from examples.benchmark.paused_process import LogLine, PausedTraining
+from examples.benchmark.processor import processor_name
 from examples.benchmark.synthetic_pairs import write_synthetic_pairs
 from examples.benchmark.training_flags import training_flags
 
@@ -296,13 +296,7 @@ def table(rounds: Sequence[Round], parameters: int) -> str:
 
 def machine(device: torch.device, threads: int) -> str:
     """What the figures were taken on."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    elif cpuinfo.exists():
-        models = [line for line in cpuinfo.read_text(encoding="utf-8").split("\n") if "model name" in line]
-        name = models[0].partition(":")[2].strip() if models else name
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
     return f"{name}, {threads} threads, torch {torch.__version__}"
 
 

@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import torch
 
-from im2latex_fairseq.data.batching import make_batches, order_by_shape
+from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.data.prepared_split import PreparedSplit, load_preparation, load_prepared_split
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import ClosingFilter, CombinedFilter, TokenFilter
+from im2latex_fairseq.decoding.token_filter import ArrayFilter, CombinedFilter, TokenFilter
 from im2latex_fairseq.images.renderer import RenderSettings, render_formulas
 from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 from im2latex_fairseq.latex.errors import LatexError
@@ -36,11 +35,10 @@ from im2latex_fairseq.metrics.pair import make_pair
 from im2latex_fairseq.metrics.well_formedness import has_balanced_groups
 from im2latex_fairseq.recognition.recognizer import Recognizer
 
-_MOST_CELLS = 16_384
 Result = TypeVar("Result")
 
 
-class TimedFilter:
+class TimedFilter(ArrayFilter):
     """A filter that counts the seconds spent in it."""
 
     def __init__(self, inner: TokenFilter) -> None:
@@ -51,18 +49,17 @@ class TimedFilter:
         """See `TokenFilter.begin`."""
         return self._timed(lambda: self._inner.begin(rows, max_len))
 
-    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
-        """See `TokenFilter.allowed`."""
-        return self._timed(lambda: self._inner.allowed(states, step, max_len))
+    def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
+        """See `ArrayFilter.allowed_array`."""
+        return self._timed(lambda: self._inner.allowed_array(states, step, max_len))
 
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """See `TokenFilter.advance`."""
         return self._timed(lambda: self._inner.advance(states, tokens))
 
     def closing_array(self, states: np.ndarray) -> np.ndarray | None:
-        """See `ClosingFilter.closing_array`."""
-        inner = self._inner
-        return self._timed(lambda: inner.closing_array(states)) if isinstance(inner, ClosingFilter) else None
+        """See `TokenFilter.closing_array`."""
+        return self._timed(lambda: self._inner.closing_array(states))
 
     def _timed(self, call: Callable[[], Result]) -> Result:
         start = time.perf_counter()
@@ -107,15 +104,6 @@ class Judged:
     compiled: float
     bleu: float
     failures: tuple[tuple[int, str, str], ...]
-
-
-def batches_of(split: PreparedSplit, count: int, size: int) -> list[list[int]]:
-    """Numbers of the first pictures, like shapes together."""
-    sizes = np.array([split.images[number].shape for number in range(count)], dtype=np.int64)
-    lengths = np.zeros(count, dtype=np.int64)
-    order = order_by_shape(sizes, lengths)
-    batches = make_batches(order, sizes, lengths, max_cost=_MOST_CELLS, max_samples=size)
-    return [batch.tolist() for batch in batches]
 
 
 def decode(
@@ -235,7 +223,8 @@ def main() -> None:
     count = min(arguments.limit, len(split.entries))
     recognizer = Recognizer.load(arguments.model)
     symbols = recognizer.dictionary
-    batches = batches_of(split, count, arguments.batch_size)
+    sizes = np.stack([split.images.heights, split.images.widths], axis=1)[:count]
+    batches = batch_pictures(sizes, arguments.batch_size)
     settings = DecodingSettings(beam=arguments.beam, max_len=arguments.max_len)
     decoder = recognizer.decoder
     grammar = LatexGrammarFilter(symbols, eos=decoder.eos, pad=decoder.pad, unk=decoder.unk, bos=decoder.bos)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import subprocess
 import time
@@ -12,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from examples.benchmark.processor import processor_name
 from examples.im2latex_100k.experiment_list import Experiment, Series
 from im2latex_fairseq.preparation.selection_steps import open_source, split_rows_at_random
 
@@ -121,13 +121,8 @@ def commit_of_checkout() -> str:
 
 def describe_hardware() -> str:
     """The processor, and how many threads torch may use."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text(encoding="utf-8").split("\n") if "model name" in line]
-        model = names[0].partition(":")[2].strip() if names else model
     threads = os.environ.get("OMP_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
-    return f"{threads} thread{'' if threads == '1' else 's'} of {model}"
+    return f"{threads} thread{'' if threads == '1' else 's'} of {processor_name()}"
 
 
 def _train(command: Sequence[str], run: Path, environment: Mapping[str, str]) -> None:

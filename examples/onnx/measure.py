@@ -10,7 +10,6 @@ its own. What the table says is in README.md beside this file, which `--page` wr
 from __future__ import annotations
 
 import argparse
-import platform
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from examples.benchmark.processor import processor_name
 from examples.onnx.engines import BEAMS, CLOCKS, Job, Measured, measure
 from im2latex_fairseq.commands.main import main as im2latex
 from im2latex_fairseq.data.manifest import read_manifest
@@ -85,13 +85,8 @@ def table(results: Sequence[Measured], references: Sequence[str]) -> str:
 
 def machine(threads: int) -> str:
     """What the figures were taken on."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line for line in cpuinfo.read_text(encoding="utf-8").split("\n") if "model name" in line]
-        name = models[0].partition(":")[2].strip() if models else name
     libraries = ", ".join(f"{library} {version(library)}" for library in ("torch", "onnxruntime"))
-    return f"{name}, {threads} thread{'s' * (threads > 1)}, {libraries}"
+    return f"{processor_name()}, {threads} thread{'s' * (threads > 1)}, {libraries}"
 
 
 def write_page(page: Path, text: str) -> None:

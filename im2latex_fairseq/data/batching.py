@@ -6,6 +6,9 @@ import numpy as np
 
 CELL_PX = 8
 
+_MOST_CELLS = 16_384
+"""Of a batch of pictures to read: it is what the encoder's memory grows with, about 20 KB each."""
+
 
 def grid_sizes(sizes_px: np.ndarray) -> np.ndarray:
     """Whole cells of 8x8 pixels that cover each image: (N, 2) int64 from (N, 2) pixels."""
@@ -102,6 +105,26 @@ def make_batches(
     if current:
         batches.append(np.array(current, dtype=np.int64))
     return batches
+
+
+def batch_pictures(sizes_px: np.ndarray, max_samples: int) -> list[list[int]]:
+    """Cut pictures to read, whose formulas nobody knows, into batches, like shapes together.
+
+    Args:
+        sizes_px: (height, width) of each, (N, 2).
+        max_samples: Of a batch; fewer where they are so large that their cells would fill the memory.
+
+    Returns:
+        Batches that hold each index below N exactly once.
+
+    Raises:
+        ValueError: A picture alone has too many cells.
+    """
+    sizes = np.asarray(sizes_px, dtype=np.int64).reshape(-1, 2)
+    lengths = np.zeros(len(sizes), dtype=np.int64)
+    order = order_by_shape(sizes, lengths)
+    batches = make_batches(order, sizes, lengths, max_cost=_MOST_CELLS, max_samples=max_samples)
+    return [batch.tolist() for batch in batches]
 
 
 def curriculum_order(

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -14,7 +13,7 @@ from im2latex_fairseq.decoding.affine import Affine, in_dtype, layer_count, unno
 from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
-from im2latex_fairseq.decoding.stepper import DTYPES, check_finite
+from im2latex_fairseq.decoding.stepper import DTYPES, StepperState, check_finite
 
 _HALF = math.sqrt(0.5)  # keeps the variance of a sum of two (Gehring et al. 2017)
 
@@ -25,38 +24,6 @@ class _Layer(NamedTuple):
     output: Affine | None
     projection: Affine | None  # of a residual that has another width
     residual: int  # layers back; 0: none
-
-
-class FConvState:
-    """The rows' recent inputs of each layer, and the pictures.
-
-    Args:
-        layers: The weights, in the type that the state computes in.
-        input_projection: Likewise.
-        windows: The recent inputs.
-        pictures: Their keys and values, in that type.
-        record: Keep where each step looks.
-    """
-
-    def __init__(
-        self,
-        layers: list[_Layer],
-        input_projection: Affine,
-        windows: CausalWindows,
-        pictures: PictureAttention,
-        record: bool,
-    ) -> None:
-        self.layers = layers
-        self.input_projection = input_projection
-        self.windows = windows
-        self.pictures = pictures
-        self.record = record
-        self.position = 0
-        self.attention: torch.Tensor | None = None
-
-    def keep(self, slots: np.ndarray) -> None:
-        """See `PictureAttention.keep`."""
-        self.pictures.keep(slots)
 
 
 class FConvStepper:
@@ -121,7 +88,7 @@ class FConvStepper:
             _linear(weights, "fc3"),
         )
 
-    def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> FConvState:
+    def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> StepperState:
         """See `DecoderStepper.begin`."""
         dtype = DTYPES[precision]
         layers, input_projection = self._prepared_in(precision)
@@ -134,7 +101,7 @@ class FConvStepper:
         for layer in layers:
             widths.append(layer.conv.weight.shape[1] // channels)
             channels = len(layer.conv.weight) // 2
-        return FConvState(layers, input_projection, CausalWindows(widths), pictures, attention)
+        return StepperState(CausalWindows(widths), pictures, precision, attention)
 
     def _prepared_in(self, precision: str) -> tuple[list[_Layer], Affine]:
         if precision not in self._prepared:
@@ -154,16 +121,17 @@ class FConvStepper:
             )
         return self._prepared[precision]
 
-    def step(self, state: FConvState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+    def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """See `DecoderStepper.step`."""
+        layers, input_projection = self._prepared_in(state.precision)
         target = self._embeddings.index_select(0, tokens)
         target += self._positions[state.position]
         state.position += 1
-        dtype = state.input_projection.weight.dtype
-        x = state.input_projection(target.to(dtype)).float()
+        dtype = DTYPES[state.precision]
+        x = input_projection(target.to(dtype)).float()
         outputs = [x]
         looked: list[torch.Tensor] = []
-        for number, layer in enumerate(state.layers):
+        for number, layer in enumerate(layers):
             x = F.glu(layer.conv(state.windows.push(number, x.to(dtype), rows)), dim=1).float()
             if layer.query is not None and layer.output is not None:
                 query = layer.query(x.to(dtype)) + target
@@ -178,7 +146,7 @@ class FConvStepper:
                 x = (x + residual) * _HALF
             outputs.append(x)
         if state.record and looked:
-            state.attention = torch.stack(looked).sum(dim=0) / len(state.layers)
+            state.attention = torch.stack(looked).sum(dim=0) / len(layers)
         return self._output(self._bottleneck(x))
 
 

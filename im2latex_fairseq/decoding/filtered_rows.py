@@ -33,15 +33,20 @@ class FilteredRows:
         if self._filter is None:
             return
         states = self._states[self._alive]
-        allowed = self._filter.allowed(states, step, self._max_len)
+        allowed = self._filter.allowed_array(states, step, self._max_len)
         if allowed is None:
             return
         all_alive = bool(self._alive.all())
         rows = torch.from_numpy(np.flatnonzero(self._alive)).to(log_probabilities.device)
         scores = log_probabilities if all_alive else log_probabilities[rows]
-        ends = (scores[:, self._eos] >= scores.amax(dim=1)).cpu().numpy()
-        close_what_should_end(self._filter, states, allowed.numpy(), ends, self._eos)
-        forbidden = ~allowed.to(log_probabilities.device)
+        close_what_should_end(
+            self._filter,
+            states,
+            allowed,
+            lambda: (scores[:, self._eos] >= scores.amax(dim=1)).cpu().numpy(),
+            self._eos,
+        )
+        forbidden = torch.from_numpy(~allowed).to(log_probabilities.device)
         if all_alive:
             log_probabilities.masked_fill_(forbidden, float("-inf"))
         else:

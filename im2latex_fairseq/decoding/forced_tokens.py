@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from im2latex_fairseq.decoding.token_filter import TokenFilter
 
-class ForcedTokens:
-    """Allows these ids one after the other, and then the end; a `TokenFilter`.
+
+class ForcedTokens(TokenFilter):
+    """Allows these ids one after the other, and then the end.
 
     A row's state is the number of tokens that it has.
 

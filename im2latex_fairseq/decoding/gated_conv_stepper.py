@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -14,7 +13,7 @@ from im2latex_fairseq.decoding.affine import Affine, affine_of, in_dtype, layer_
 from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
-from im2latex_fairseq.decoding.stepper import DTYPES, check_finite
+from im2latex_fairseq.decoding.stepper import DTYPES, StepperState, check_finite
 
 
 class _Layer(NamedTuple):
@@ -23,31 +22,6 @@ class _Layer(NamedTuple):
     attention_norm: Affine | None  # None, as the two below, in a layer that doesn't attend
     query: Affine | None
     output: Affine | None
-
-
-class GatedConvState:
-    """The rows' recent inputs of each layer, and the pictures.
-
-    Args:
-        layers: The weights, in the type that the state computes in.
-        windows: The recent inputs.
-        pictures: Their keys and values, in that type.
-        record: Keep where each step looks.
-    """
-
-    def __init__(
-        self, layers: list[_Layer], windows: CausalWindows, pictures: PictureAttention, record: bool
-    ) -> None:
-        self.layers = layers
-        self.windows = windows
-        self.pictures = pictures
-        self.record = record
-        self.position = 0
-        self.attention: torch.Tensor | None = None
-
-    def keep(self, slots: np.ndarray) -> None:
-        """See `PictureAttention.keep`."""
-        self.pictures.keep(slots)
 
 
 class GatedConvStepper:
@@ -119,19 +93,14 @@ class GatedConvStepper:
             heads,
         )
 
-    def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> GatedConvState:
+    def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> StepperState:
         """See `DecoderStepper.begin`."""
         dtype = DTYPES[precision]
-        layers = self._layers_in(precision)
-        widths = [layer.conv.weight.shape[1] // self._channels for layer in layers]
-        return GatedConvState(
-            layers,
-            CausalWindows(widths),
-            PictureAttention(
-                memory.keys.to(dtype), memory.values.to(dtype), memory.counts, self._heads, beams
-            ),
-            attention,
+        widths = [layer.conv.weight.shape[1] // self._channels for layer in self._layers_in(precision)]
+        pictures = PictureAttention(
+            memory.keys.to(dtype), memory.values.to(dtype), memory.counts, self._heads, beams
         )
+        return StepperState(CausalWindows(widths), pictures, precision, attention)
 
     def _layers_in(self, precision: str) -> list[_Layer]:
         if precision not in self._layers:
@@ -146,13 +115,13 @@ class GatedConvStepper:
             ]
         return self._layers[precision]
 
-    def step(self, state: GatedConvState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+    def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """See `DecoderStepper.step`."""
         x = self._inputs.index_select(0, tokens)
         x += self._positions[state.position]
         state.position += 1
         looked: list[torch.Tensor] = []
-        for number, layer in enumerate(state.layers):
+        for number, layer in enumerate(self._layers_in(state.precision)):
             dtype = layer.conv.weight.dtype
             under_kernel = state.windows.push(number, layer.conv_norm.normalise(x).to(dtype), rows)
             # x stays in float32, the products are added to it

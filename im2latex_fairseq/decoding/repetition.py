@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +21,7 @@ from im2latex_fairseq.decoding.repeated_tokens import (
     UNIT_LENGTHS,
     RepetitionLimits,
 )
-
-if TYPE_CHECKING:
-    import torch
+from im2latex_fairseq.decoding.token_filter import ArrayFilter
 
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -102,8 +99,8 @@ class _Archive:
         self.rows = larger
 
 
-class RepetitionFilter:
-    """Ends endless repetition: a `TokenFilter` that forbids repeated tokens once there are too many.
+class RepetitionFilter(ArrayFilter):
+    """Ends endless repetition: forbids repeated tokens once there are too many.
 
     It never forbids the end, nor a token that isn't repeated. Where it stands behind a grammar that leaves no other
     token, it isn't obeyed (see `CombinedFilter`), and goes on counting. What was counted stays, so that a loop
@@ -124,13 +121,6 @@ class RepetitionFilter:
         """See `TokenFilter.begin`."""
         self._archive = _Archive(_Rows.empty(rows))
         return np.arange(rows, dtype=np.int64)
-
-    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
-        """See `TokenFilter.allowed`."""
-        import torch  # here, so that the array is to be had without it
-
-        allowed = self.allowed_array(states, step, max_len)
-        return None if allowed is None else torch.from_numpy(allowed)
 
     def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> Bools | None:
         """See `ArrayFilter.allowed_array`."""

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
+from im2latex_fairseq.decoding.causal_window import CausalWindows
+from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-class StepperState(Protocol):
-    """What a decoder keeps between the steps: of rows (beams of pictures), and of pictures."""
+@dataclass
+class StepperState:
+    """What a decoder keeps between the steps: of rows (beams of pictures), and of pictures.
 
-    attention: torch.Tensor | None
-    """Where the rows of the last step looked, (R, S) float32, if asked for."""
+    Attributes:
+        windows: The rows' recent inputs of each layer.
+        pictures: Their keys and values, in the type that the decoder computes in.
+        precision: That type, "float32" or "bfloat16".
+        record: Keep where each step looks.
+        position: Steps that were made.
+        attention: Where the rows of the last step looked, (R, S) float32, if asked for.
+    """
+
+    windows: CausalWindows
+    pictures: PictureAttention
+    precision: str
+    record: bool
+    position: int = 0
+    attention: torch.Tensor | None = None
 
     def keep(self, slots: np.ndarray) -> None:
-        """Keep the pictures of these slots, in this order; see `PictureAttention.keep`."""
-        ...
+        """See `PictureAttention.keep`."""
+        self.pictures.keep(slots)
 
 
 class DecoderStepper(Protocol):
@@ -45,7 +62,7 @@ class DecoderStepper(Protocol):
         """
         ...
 
-    def step(self, state: Any, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+    def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """Read one token a row, and score the next.
 
         Args:

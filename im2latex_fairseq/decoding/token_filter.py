@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 class TokenFilter(Protocol):
     """Says at each step which tokens may follow.
+
+    Filters are subclasses. They say `begin`, `allowed` (or, as an `ArrayFilter`, `allowed_array`) and `advance`,
+    and those that know the way to the end, `closing_array`.
 
     A row is one beam of one picture, and has one state: an int that indexes what the filter keeps. States
     are values, without identity: the search selects and repeats rows with plain indexing. A token that may
@@ -38,6 +42,20 @@ class TokenFilter(Protocol):
         """
         ...
 
+    def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
+        """What `allowed` says, as an array."""
+        mask = self.allowed(states, step, max_len)
+        return None if mask is None else mask.cpu().numpy()
+
+    def closing_array(self, states: np.ndarray) -> np.ndarray | None:
+        """Tokens after which the end is nearer, (rows, V) bool, at least one a row; None if it isn't known.
+
+        Where the model is surest of the end and the filter doesn't allow it yet, only these tokens may follow. A
+        model that has seen all of a picture has nothing to say but the end: left to itself it would go on with
+        blanks, or begin anew, until the longest length is reached.
+        """
+        return None
+
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """States after one more token, (rows,) int64; only called with tokens that were allowed.
 
@@ -48,30 +66,24 @@ class TokenFilter(Protocol):
         ...
 
 
-@runtime_checkable
 class ArrayFilter(TokenFilter, Protocol):
-    """A filter that also answers where torch isn't installed."""
+    """A filter that needs no torch, and answers where it isn't installed."""
 
+    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
+        """`allowed_array` as a tensor."""
+        # Imported here: the engine without torch asks for the array.
+        import torch
+
+        mask = self.allowed_array(states, step, max_len)
+        return None if mask is None else torch.from_numpy(mask)
+
+    @abstractmethod
     def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
-        """What `allowed` says, as an array."""
+        """What `TokenFilter.allowed` says, as an array."""
         ...
 
 
-@runtime_checkable
-class ClosingFilter(TokenFilter, Protocol):
-    """A filter that knows the way to the end.
-
-    Where the model is surest of the end and the filter doesn't allow it yet, only these tokens may follow. A
-    model that has seen all of a picture has nothing to say but the end: left to itself it would go on with
-    blanks, or begin anew, until the longest length is reached.
-    """
-
-    def closing_array(self, states: np.ndarray) -> np.ndarray | None:
-        """Tokens after which the end is nearer, (rows, V) bool, at least one a row; None if it isn't known."""
-        ...
-
-
-class CombinedFilter:
+class CombinedFilter(ArrayFilter):
     """What every one of several filters allows.
 
     Where nothing is left, the later ones give way: a filter then sees a token that it would have forbidden, and
@@ -95,19 +107,12 @@ class CombinedFilter:
         self._parts = np.zeros((0, len(self._filters)), dtype=np.int64)
         return self._places_of(np.stack([f.begin(rows, max_len) for f in self._filters], axis=1))
 
-    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor | None:
-        """See `TokenFilter.allowed`."""
-        import torch
-
-        mask = self.allowed_array(states, step, max_len)
-        return None if mask is None else torch.from_numpy(mask)
-
     def allowed_array(self, states: np.ndarray, step: int, max_len: int) -> np.ndarray | None:
         """`allowed` as an array, without torch if the filters can do without."""
         parts = self._parts[states]
         together: np.ndarray | None = None
         for number, token_filter in enumerate(self._filters):
-            mask = _allowed_array(token_filter, parts[:, number], step, max_len)
+            mask = token_filter.allowed_array(parts[:, number], step, max_len)
             if together is None or mask is None:
                 together = mask if together is None else together
                 continue
@@ -117,9 +122,11 @@ class CombinedFilter:
 
     def closing_array(self, states: np.ndarray) -> np.ndarray | None:
         """That of the first filter that knows it; None if none does."""
+        parts = self._parts[states]
         for number, token_filter in enumerate(self._filters):
-            if isinstance(token_filter, ClosingFilter):
-                return token_filter.closing_array(self._parts[states][:, number])
+            closing = token_filter.closing_array(parts[:, number])
+            if closing is not None:
+                return closing
         return None
 
     def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -142,19 +149,12 @@ class CombinedFilter:
         return places
 
 
-def _allowed_array(
-    token_filter: TokenFilter, states: np.ndarray, step: int, max_len: int
-) -> np.ndarray | None:
-    as_array = getattr(token_filter, "allowed_array", None)
-    if as_array is not None:
-        array: np.ndarray | None = as_array(states, step, max_len)
-        return array
-    mask = token_filter.allowed(states, step, max_len)
-    return None if mask is None else mask.cpu().numpy()
-
-
 def close_what_should_end(
-    token_filter: TokenFilter, states: np.ndarray, allowed: np.ndarray, ends: np.ndarray, eos: int
+    token_filter: TokenFilter,
+    states: np.ndarray,
+    allowed: np.ndarray,
+    would_end: Callable[[], np.ndarray],
+    eos: int,
 ) -> None:
     """Leave rows that would end, and may not yet, the way to the end alone.
 
@@ -162,14 +162,14 @@ def close_what_should_end(
         token_filter: That said what is allowed; one that doesn't know the way changes nothing.
         states: (rows,) int64.
         allowed: (rows, V) bool, changed in place.
-        ends: (rows,) bool, whether the model is surest of the end.
+        would_end: Says of which rows the model is surest of the end, (rows,) bool; asked where some may not end.
         eos: Id of the end.
     """
-    closing_of = getattr(token_filter, "closing_array", None)
-    rows = np.flatnonzero(ends & ~allowed[:, eos])
-    if closing_of is None or len(rows) == 0:
+    may_end = allowed[:, eos]
+    if may_end.all():
         return
-    closing = closing_of(states[rows])
+    rows = np.flatnonzero(~may_end & would_end())
+    closing = token_filter.closing_array(states[rows]) if len(rows) else None
     if closing is None:
         return
     # Where a way is forbidden by another filter or by the length, what is allowed stays.

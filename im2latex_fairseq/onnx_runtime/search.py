@@ -129,8 +129,13 @@ class BeamSearch:
             states = beams.rules.reshape(-1)
             allowed = self.token_filter.allowed_array(states, step, max_len)
             if allowed is not None:
-                ends = (scores[:, :, EOS] >= scores.max(axis=2)).reshape(-1)
-                close_what_should_end(self.token_filter, states, allowed, ends, EOS)
+                close_what_should_end(
+                    self.token_filter,
+                    states,
+                    allowed,
+                    lambda: (scores[:, :, EOS] >= scores.max(axis=2)).reshape(-1),
+                    EOS,
+                )
                 scores[~allowed.reshape(scores.shape)] = _NEVER
         return scores
 

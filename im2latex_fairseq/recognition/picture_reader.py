@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex_fairseq.data.batching import make_batches, order_by_shape
+from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
 """A picture, or a function that returns it when it is the picture's turn."""
-
-_MOST_CELLS = 16_384
-"""Of 8 x 8 pixels in a batch: it is what the encoder's memory grows with, about 20 KB each."""
 
 _WINDOW_BATCHES = 8
 """Pictures of so many batches are prepared before the first is decoded, so that like shapes meet."""
@@ -184,15 +181,17 @@ class PictureReader(ABC):
         options = options if options is not None else RecognitionOptions()
         numbered = enumerate(sources)
         while window := list(itertools.islice(numbered, options.batch_size * _WINDOW_BATCHES)):
-            pictures: dict[int, PreparedPicture] = {}
+            prepared: list[tuple[int, PreparedPicture]] = []
             for number, source in window:
                 try:
-                    pictures[number] = self.prepare(source, options.scale)
+                    prepared.append((number, self.prepare(source, options.scale)))
                 except ImageError as error:
                     yield Outcome(number, error=error)
-            for batch in _batches(pictures, options.batch_size):
-                recognitions = self._read([pictures[number] for number in batch], options)
-                for number, recognition in zip(batch, recognitions, strict=True):
+            sizes = np.array([picture.image.shape for _, picture in prepared], dtype=np.int64)
+            for batch in batch_pictures(sizes, options.batch_size):
+                chosen = [prepared[index] for index in batch]
+                recognitions = self._read([picture for _, picture in chosen], options)
+                for (number, _), recognition in zip(chosen, recognitions, strict=True):
                     yield Outcome(number, recognition=recognition)
 
     def prepare(self, source: Source, scale: Scale = "auto") -> PreparedPicture:
@@ -252,17 +251,6 @@ class PictureReader(ABC):
             score=hypothesis.score,
             token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
         )
-
-
-def _batches(pictures: Mapping[int, PreparedPicture], batch_size: int) -> list[list[int]]:
-    """Numbers of pictures, like shapes together, each once."""
-    numbers = list(pictures)
-    sizes = np.array([pictures[number].image.shape for number in numbers], dtype=np.int64).reshape(-1, 2)
-    lengths = np.zeros(len(numbers), dtype=np.int64)
-    batches = make_batches(
-        order_by_shape(sizes, lengths), sizes, lengths, max_cost=_MOST_CELLS, max_samples=batch_size
-    )
-    return [[numbers[index] for index in batch] for batch in batches]
 
 
 def _render_reranker() -> Reranker:

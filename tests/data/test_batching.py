@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2latex_fairseq.data.batching import (
+    batch_pictures,
     curriculum_order,
     grid_sizes,
     make_batches,
@@ -166,3 +167,13 @@ def test_a_curriculum_keeps_every_batch(count: int, ramp: int) -> None:
 def test_a_negative_ramp_is_refused() -> None:
     with pytest.raises(ValueError, match="0 or more batches, got -1"):
         curriculum_order([np.array([0])], np.array([1]), np.random.default_rng(1), ramp=-1)
+
+
+def test_pictures_to_read_share_batches_by_shape_and_never_fill_the_memory() -> None:
+    sizes = np.array([(16, 40), (160, 700), (16, 41)] * 12)
+    batches = batch_pictures(sizes, 9)
+    assert sorted(number for batch in batches for number in batch) == list(range(36))
+    # 20 x 88 cells each: nine fit into 16,384
+    assert [len(batch) for batch in batches] == [9, 9, 6, 9, 3]
+    assert all(len({sizes[number, 0] for number in batch}) == 1 for batch in batches)
+    assert batch_pictures(np.zeros((0, 2)), 4) == batch_pictures(np.array([]), 4) == []

@@ -13,7 +13,7 @@ import torch
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import CombinedFilter
+from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
 from tests.decoding.small_models import build_model, decoder_of, dictionary, draw, trained_model
 
 KINDS = ("gconv", "fconv")
@@ -112,7 +112,7 @@ def test_the_grid_is_told() -> None:
 # -- filters -------------------------------------------------------------------------------------------
 
 
-class Rule:
+class Rule(TokenFilter):
     """A filter of a function of the tokens so far; a state is the place of a list of tokens."""
 
     def __init__(self, rule: Callable[[list[int]], Any], vocabulary: int) -> None:
@@ -215,7 +215,7 @@ def test_of_several_filters_all_are_obeyed_and_the_first_where_nothing_is_left()
             assert third in {4, 6, 8, 10}
 
 
-class _OpenEnd:
+class _OpenEnd(TokenFilter):
     """A rule that has nothing to say where only the end may follow."""
 
     def __init__(self, rule: Rule) -> None:

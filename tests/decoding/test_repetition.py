@@ -14,7 +14,7 @@ from im2latex_fairseq.decoding.repeated_tokens import (
     learn_limits,
 )
 from im2latex_fairseq.decoding.repetition import RepetitionFilter
-from im2latex_fairseq.decoding.token_filter import CombinedFilter
+from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
 
 MAX_LEN = 400
 SYMBOLS = [
@@ -205,7 +205,7 @@ def test_begin_forgets() -> None:
         assert first_refusal(token_filter, ids("c " * 20)) == 10
 
 
-class Closing:
+class Closing(TokenFilter):
     """A grammar that leaves nothing but a closing brace, until twenty were written."""
 
     def begin(self, rows: int, max_len: int) -> np.ndarray:

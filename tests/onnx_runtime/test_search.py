@@ -10,6 +10,7 @@ import pytest
 
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.token_filter import ArrayFilter
 from im2latex_fairseq.onnx_runtime.picture_memory import Floats, PictureMemory
 from im2latex_fairseq.onnx_runtime.search import EOS, PAD, BeamSearch, Ids
 
@@ -116,7 +117,7 @@ def test_the_longest_output_is_ended() -> None:
     assert found.token_log_probabilities[-1] == pytest.approx(-9.0)
 
 
-class OnlyFives:
+class OnlyFives(ArrayFilter):
     """Allows one 5 after the other, and the end after three of them; states count them."""
 
     def begin(self, rows: int, max_len: int) -> Ids:

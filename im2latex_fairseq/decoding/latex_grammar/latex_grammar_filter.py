@@ -3,21 +3,19 @@ r"""Decoding that can only write formulas which parse: a pushdown automaton over
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from im2latex_fairseq.decoding.token_filter import ArrayFilter
+
 from .dictionary_kinds import DictionaryKinds
 from .state_table import BEGIN, Bools, Ints, StateTable
-
-if TYPE_CHECKING:
-    import torch
 
 # Stacks kept before everything is forgotten, at the begin of a search; 320 rows of 200 tokens meet 64,000 at most.
 _MOST_STACKS = 50_000
 
 
-class LatexGrammarFilter:
+class LatexGrammarFilter(ArrayFilter):
     r"""Allows the tokens from which a formula can still come that parses, compiles and ends in time.
 
     What it lets through this package's parser accepts, and TeX (LaTeX with amsmath) sets without an error:
@@ -85,13 +83,6 @@ class LatexGrammarFilter:
             self._known_masks = 0
         return np.full(rows, BEGIN, dtype=np.int64)
 
-    def allowed(self, states: Ints, step: int, max_len: int) -> torch.Tensor:
-        """`allowed_array` as a tensor."""
-        # Imported here: the engine without torch has the other.
-        import torch
-
-        return torch.from_numpy(self.allowed_array(states, step, max_len))
-
     def allowed_array(self, states: Ints, step: int, max_len: int) -> Bools:
         """Tokens that may follow, (rows, V) bool.
 
@@ -110,7 +101,7 @@ class LatexGrammarFilter:
         return mask
 
     def closing_array(self, states: Ints) -> Bools:
-        """Tokens on a shortest way to the end, (rows, V) bool; see `ClosingFilter`."""
+        """Tokens on a shortest way to the end, (rows, V) bool; see `TokenFilter.closing_array`."""
         nearer = self._table.distances_after(states) < self._table.distances(states)[:, None]
         closing: Bools = nearer[:, self.kind_of_token]
         return closing
