@@ -162,7 +162,7 @@ def test_numbered_valid_splits(tmp_path: Path) -> None:
 
 
 def test_two_processes_make_the_update_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
-    """As on two machines: each process has half of the batch, and both end with the same weights."""
+    """As on two machines: each process has half of the batch, both end with the same weights, and can go on."""
     data = write_data(tmp_path / "data", {"valid": 2})
     formulas = [["a", sign, "b"] for sign in "+="] * 4  # one shape, so that all can be in one batch
     write_split(data, "train", formulas, PreparationSettings())
@@ -175,19 +175,25 @@ def test_two_processes_make_the_update_of_one_with_the_doubled_batch(tmp_path: P
         "--ddp-backend", "legacy_ddp", "--distributed-backend", "gloo", "--distributed-world-size", 2,
         "--distributed-no-spawn", "--distributed-init-method", f"tcp://127.0.0.1:{port}", *PLUGIN_OPTION,
     ]  # fmt: skip
-    processes = [
-        start_fairseq(
-            "train", data, *tiny_options(tmp_path / "two"), *options, "--batch-size", 4, *distributed,
-            "--distributed-rank", rank,
-        )
-        for rank in (0, 1)
-    ]  # fmt: skip
-    outputs = [finish(process) for process in processes]
+
+    def train_in_two(*more: object) -> list[str]:
+        processes = [
+            start_fairseq(
+                "train", data, *tiny_options(tmp_path / "two"), *options, "--batch-size", 4, *distributed,
+                "--distributed-rank", rank, *more,
+            )
+            for rank in (0, 1)
+        ]  # fmt: skip
+        return [finish(process) for process in processes]
+
+    outputs = train_in_two()
     assert losses(outputs[0]) == pytest.approx(losses(single), abs=2e-3)
     assert len(losses(single)) == 2
     assert_same_parameters(
         tmp_path / "one" / "checkpoint_last.pt", tmp_path / "two" / "checkpoint_last.pt", atol=1e-5
     )
+    resumed = train_in_two("--max-update", 3, "--load-checkpoint-on-all-dp-ranks")
+    assert [row["num_updates"] for row in logged(resumed[0])] == [3.0]
 
 
 def test_every_flag_reaches_the_model(prepared_data: Path, tmp_path: Path) -> None:
