@@ -103,6 +103,13 @@ def read_stage(run: Path, *, commit: str, hardware: str, hours: float | None = N
     )
 
 
+class _NamesAsStrings(ast.NodeTransformer):
+    """fairseq's choices are logged by their values without quotes: `'decode_precision': float32`."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Constant:
+        return ast.Constant(node.id)
+
+
 def _last_config(log: Path) -> Mapping[str, Any]:
     """The config that the last process of the run began with; earlier ones may have had another length."""
     found: Mapping[str, Any] | None = None
@@ -110,7 +117,9 @@ def _last_config(log: Path) -> Mapping[str, Any]:
         begin = line.find("{'_name'")
         if begin >= 0:
             try:
-                found = ast.literal_eval(line[begin:])
+                found = ast.literal_eval(
+                    _NamesAsStrings().visit(ast.parse(line[begin:].strip(), mode="eval"))
+                )
             except (ValueError, SyntaxError):
                 continue
     if not isinstance(found, dict) or not {"task", "model", "optimization"} <= found.keys():

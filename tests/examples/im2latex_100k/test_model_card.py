@@ -70,6 +70,15 @@ def column(name: str, lost: float, most_lost: float | None) -> dict[str, Any]:
     }
 
 
+def test_choices_are_logged_without_quotes(tmp_path: Path) -> None:
+    config = repr(CONFIG).replace(
+        "'bf16_autocast': True", "'bf16_autocast': True, 'decode_precision': float32"
+    )
+    assert "float32" in config
+    run = write_log(tmp_path / "run", config, TRAINED)
+    assert read_stage(run, commit="c0ffee", hardware="a core").data == "wide"
+
+
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Path]:
     stage = read_stage(
