@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from examples.rendering.benchmark_data import crop, read_processed, read_table
 from im2latex_fairseq.images.augment import AugmentSettings, augment
@@ -44,17 +44,13 @@ _DISTORTIONS = AugmentSettings(
 )
 
 
-_MOST_BLUR_EM = 0.1
-"""Out of focus, as a share of the size: 1.4 px of 10 pt at 100 dpi."""
-
-
 class ScaleSample(NamedTuple):
     """A picture and the size of its text.
 
     Attributes:
         image: (H, W), uint8, 255 = paper.
         em_px: Pixels an em.
-        kind: "as it is", "resampled", "drawn"; or "distorted" or "blurred", three and two of ten of each of these.
+        kind: "as it is", "resampled", "drawn", or "distorted", three of ten of each of these.
     """
 
     image: GreyImage
@@ -74,14 +70,9 @@ def scale_samples(data: Path, split: str, count: int, seed: int) -> Iterator[Sca
     rng = random.Random(seed)
     noise = np.random.default_rng(seed)
     for sample in [*_real(data, split, count // 2, rng), *_drawn(data, split, count - count // 2, rng)]:
-        chance = rng.random()
-        if chance < 0.3:
-            yield ScaleSample(augment(sample.image, noise, _DISTORTIONS), sample.em_px, "distorted")
-        elif chance < 0.5:
-            blur = ImageFilter.GaussianBlur(rng.uniform(0.02, _MOST_BLUR_EM) * sample.em_px)
-            margin = round(0.3 * sample.em_px)
-            padded = Image.fromarray(np.pad(sample.image, margin, constant_values=255))
-            yield ScaleSample(np.asarray(padded.filter(blur)), sample.em_px, "blurred")
+        if rng.random() < 0.3:
+            distorted = augment(sample.image, noise, _DISTORTIONS)
+            yield ScaleSample(distorted, sample.em_px, "distorted")
         else:
             yield sample
 
