@@ -76,8 +76,8 @@ def estimate_scale(image: NDArray[np.uint8], known: KnownText = KnownText()) -> 
 
     Returns:
         From 1/16 to 4; 1.0 where the text is of a known size, or where there is no ink. One by a whole number where
-        that leads to a known size: averages of whole pixels keep what there is to see: a picture and the same
-        twice or three times as large become nearly the same.
+        that leads to a known size, since averages of whole pixels keep what there is to see: a picture and the
+        same twice or three times as large become nearly the same.
     """
     em_px = estimate_em(image)
     if em_px is None or known.contains(em_px):
