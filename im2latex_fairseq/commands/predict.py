@@ -159,6 +159,10 @@ def _load(arguments: argparse.Namespace) -> PictureReader:
         return Recognizer.load(arguments.model, device=arguments.device, threads=arguments.threads)
     if arguments.device not in (None, "cpu"):
         raise CommandError(f"--device {arguments.device}: exported models compute on the CPU; leave it out")
+    if arguments.precision != "float32":
+        raise CommandError(
+            f"--precision {arguments.precision}: exported models compute as they were exported; leave it out"
+        )
     from im2latex_fairseq.onnx_runtime.recognizer import OnnxRecognizer
 
     try:
@@ -182,6 +186,7 @@ def _options(arguments: argparse.Namespace) -> RecognitionOptions:
         nbest=arguments.nbest,
         max_len=arguments.max_len,
         batch_size=arguments.batch_size,
+        precision=arguments.precision,
         constrained=not arguments.no_constrained,
         scale=arguments.scale,
         rerank=arguments.rerank,

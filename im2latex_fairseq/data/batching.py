@@ -7,7 +7,10 @@ import numpy as np
 CELL_PX = 8
 
 _MOST_CELLS = 16_384
-"""Of a batch of pictures to read: it is what the encoder's memory grows with, about 20 KB each."""
+"""Of a batch of pictures to look at: it is what the encoder's memory grows with, about 20 KB each."""
+
+_MOST_GROUP_CELLS = 65_536
+"""Of pictures to decode together: it is what the decoder's memory grows with, about 2 KB each."""
 
 
 def grid_sizes(sizes_px: np.ndarray) -> np.ndarray:
@@ -108,7 +111,7 @@ def make_batches(
 
 
 def batch_pictures(sizes_px: np.ndarray, max_samples: int) -> list[list[int]]:
-    """Cut pictures to read, whose formulas nobody knows, into batches, like shapes together.
+    """Cut pictures to look at into batches, like shapes together.
 
     Args:
         sizes_px: (height, width) of each, (N, 2).
@@ -125,6 +128,36 @@ def batch_pictures(sizes_px: np.ndarray, max_samples: int) -> list[list[int]]:
     order = order_by_shape(sizes, lengths)
     batches = make_batches(order, sizes, lengths, max_cost=_MOST_CELLS, max_samples=max_samples)
     return [batch.tolist() for batch in batches]
+
+
+def group_pictures(sizes_px: np.ndarray, ink: np.ndarray, max_samples: int) -> list[list[int]]:
+    """Cut pictures to read, whose formulas nobody knows, into groups to decode together, like lengths together.
+
+    The amount of ink foretells a formula's length better than its area or its width do: on valid of
+    IM2LATEX-100K the logarithms correlate by 0.88, 0.85 and 0.82.
+
+    Args:
+        sizes_px: (height, width) of each, (N, 2).
+        ink: How much ink each holds, (N,), in any unit.
+        max_samples: Of a group; fewer where they are so large that their cells would fill the memory.
+
+    Returns:
+        Groups that hold each index below N exactly once, those with little ink first.
+    """
+    areas = grid_sizes(np.asarray(sizes_px).reshape(-1, 2)).prod(axis=1)
+    groups: list[list[int]] = []
+    largest = 0
+    for index in np.argsort(ink, kind="stable").tolist():
+        largest = max(largest, int(areas[index]))
+        if (
+            not groups
+            or len(groups[-1]) == max_samples
+            or (len(groups[-1]) + 1) * largest > _MOST_GROUP_CELLS
+        ):
+            groups.append([])
+            largest = int(areas[index])
+        groups[-1].append(index)
+    return groups
 
 
 def curriculum_order(

@@ -20,10 +20,6 @@ class Affine(NamedTuple):
     weight: torch.Tensor
     bias: torch.Tensor
 
-    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """The linear map of rows (R, in): (R, out)."""
-        return F.linear(rows, self.weight, self.bias)
-
     def normalise(self, rows: torch.Tensor) -> torch.Tensor:
         """The layer norm of rows (R, C)."""
         return F.layer_norm(rows, self.weight.shape, self.weight, self.bias)
@@ -69,8 +65,3 @@ def layer_count(weights: Mapping[str, torch.Tensor], prefix: str) -> int:
     """Numbers after a prefix, as in `layers.6.conv.weight`: one more than the largest; 0 if there is none."""
     numbers = [int(name[len(prefix) :].split(".")[0]) for name in weights if name.startswith(prefix)]
     return max(numbers, default=-1) + 1
-
-
-def in_dtype(affine: Affine | None, dtype: torch.dtype) -> Affine | None:
-    """The map in another type, if there is one."""
-    return None if affine is None else affine.to(dtype)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from im2latex_fairseq.decoding.affine import Affine, in_dtype, layer_count, unnormed
+from im2latex_fairseq.decoding.affine import Affine, layer_count, unnormed
 from im2latex_fairseq.decoding.causal_window import CausalWindows
+from im2latex_fairseq.decoding.linear_map import LinearMap, in_dtype
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 from im2latex_fairseq.decoding.stepper import DTYPES, StepperState, check_finite
@@ -24,6 +25,14 @@ class _Layer(NamedTuple):
     output: Affine | None
     projection: Affine | None  # of a residual that has another width
     residual: int  # layers back; 0: none
+
+
+class _ReadyLayer(NamedTuple):
+    conv: LinearMap
+    query: LinearMap | None
+    output: LinearMap | None
+    projection: LinearMap | None
+    residual: int
 
 
 class FConvStepper:
@@ -54,9 +63,11 @@ class FConvStepper:
         self.max_positions = len(positions)
         self._embeddings = embeddings
         self._positions = positions
-        self._prepared = {"float32": (layers, input_projection)}
-        self._bottleneck = bottleneck
-        self._output = output
+        self._layers = layers
+        self._input_projection = input_projection
+        self._ready: dict[str, tuple[list[_ReadyLayer], LinearMap]] = {}
+        self._bottleneck = LinearMap(bottleneck)
+        self._output = LinearMap(output)
 
     @classmethod
     def from_weights(
@@ -91,39 +102,36 @@ class FConvStepper:
     def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> StepperState:
         """See `DecoderStepper.begin`."""
         dtype = DTYPES[precision]
-        layers, input_projection = self._prepared_in(precision)
         spread = torch.from_numpy(memory.counts).to(memory.values).sqrt()[:, None, None]
         pictures = PictureAttention(
             (memory.keys * _HALF).to(dtype), (memory.values * spread).to(dtype), memory.counts, 1, beams
         )
         widths = []
-        channels = len(input_projection.weight)
-        for layer in layers:
+        channels = len(self._input_projection.weight)
+        for layer in self._layers:
             widths.append(layer.conv.weight.shape[1] // channels)
             channels = len(layer.conv.weight) // 2
         return StepperState(CausalWindows(widths), pictures, precision, attention)
 
-    def _prepared_in(self, precision: str) -> tuple[list[_Layer], Affine]:
-        if precision not in self._prepared:
+    def _layers_in(self, precision: str) -> tuple[list[_ReadyLayer], LinearMap]:
+        if precision not in self._ready:
             dtype = DTYPES[precision]
-            layers, input_projection = self._prepared["float32"]
-            self._prepared[precision] = (
-                [
-                    layer._replace(
-                        conv=layer.conv.to(dtype),
-                        query=in_dtype(layer.query, dtype),
-                        output=in_dtype(layer.output, dtype),
-                        projection=in_dtype(layer.projection, dtype),
-                    )
-                    for layer in layers
-                ],
-                input_projection.to(dtype),
-            )
-        return self._prepared[precision]
+            layers = [
+                _ReadyLayer(
+                    LinearMap(layer.conv, dtype),
+                    in_dtype(layer.query, dtype),
+                    in_dtype(layer.output, dtype),
+                    in_dtype(layer.projection, dtype),
+                    layer.residual,
+                )
+                for layer in self._layers
+            ]
+            self._ready[precision] = layers, LinearMap(self._input_projection, dtype)
+        return self._ready[precision]
 
     def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """See `DecoderStepper.step`."""
-        layers, input_projection = self._prepared_in(state.precision)
+        layers, input_projection = self._layers_in(state.precision)
         target = self._embeddings.index_select(0, tokens)
         target += self._positions[state.position]
         state.position += 1

@@ -31,9 +31,6 @@ class FormulaDecoder:
         pad: Id that is never chosen.
         unk: Id of an unknown token.
         bos: Id of a beginning that no formula holds, if there is one.
-
-    Attributes:
-        grid_size: (H', W') of the cells of the last batch; attention is row-major over them.
     """
 
     # Rows decoded together on a CPU: more are no faster, and of many pictures those of like length go together.
@@ -57,7 +54,6 @@ class FormulaDecoder:
         self.pad = pad
         self.unk = unk
         self.bos = bos
-        self.grid_size: tuple[int, int] | None = None
 
     @classmethod
     def ensemble(
@@ -89,9 +85,7 @@ class FormulaDecoder:
         settings: DecodingSettings,
         token_filter: TokenFilter | None = None,
     ) -> list[list[DecodedHypothesis]]:
-        """The formulas of pictures.
-
-        Pictures are decoded in groups of like numbers of inked cells, which tell how long a formula will be.
+        """The formulas of a batch of pictures.
 
         Args:
             images: (B, 1, H, W) float32 in [0, 1], 0 = paper; B may be 0.
@@ -105,29 +99,55 @@ class FormulaDecoder:
         Raises:
             ValueError: The model's scores are no numbers, or the filter leaves no way to an end.
         """
-        if len(images) == 0:
+        return self.decode_batches([(images, sizes)], settings, token_filter)
+
+    def decode_batches(
+        self,
+        batches: Sequence[tuple[torch.Tensor, torch.Tensor]],
+        settings: DecodingSettings,
+        token_filter: TokenFilter | None = None,
+    ) -> list[list[DecodedHypothesis]]:
+        """The formulas of several batches, each padded for itself and looked at alone, then decoded together.
+
+        An encoder wants pictures of like shape together, a decoder formulas of like length, and more of
+        them. Pictures are decoded in groups of like numbers of inked cells, which tell how long a formula
+        will be.
+
+        Args:
+            batches: (images, sizes) of each, as `decode` takes them.
+            settings: Beam, lengths, precision.
+            token_filter: What may follow; None: everything.
+
+        Returns:
+            As `decode`, the pictures of the first batch first.
+
+        Raises:
+            ValueError: As `decode`.
+        """
+        batches = [batch for batch in batches if len(batch[0])]
+        if not batches:
             return []
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            memories = self._look_at(images, sizes, settings.precision)
+        device = batches[0][0].device.type
+        with torch.no_grad(), torch.autocast(device, enabled=False):
+            looked = [self._look_at(images, sizes, settings.precision) for images, sizes in batches]
+        # One a model
+        memories = [PictureMemory.join(parts) for parts in zip(*looked, strict=True)]
         limits = self._limits(settings)
-        found: list[list[DecodedHypothesis]] = [[] for _ in range(len(images))]
-        for group in self._groups(memories[0], limits.beam, images.device.type):
+        found: list[list[DecodedHypothesis]] = [[] for _ in range(len(memories[0].counts))]
+        for group in self._groups(memories[0], limits.beam, device):
             parts = [memory.select(group) for memory in memories]
-            with torch.inference_mode(), torch.autocast(images.device.type, enabled=False):
+            with torch.inference_mode(), torch.autocast(device, enabled=False):
                 hypotheses = self._search(parts, limits, settings, token_filter)
             for place, picture in enumerate(group.tolist()):
                 found[picture] = [
-                    _on_grid(hypothesis, parts[0], place, self.grid_size)
+                    _on_grid(hypothesis, parts[0], place)
                     for hypothesis in hypotheses[place][: settings.nbest]
                 ]
         return found
 
     def _look_at(self, images: torch.Tensor, sizes: torch.Tensor, precision: str) -> list[PictureMemory]:
-        outputs = []
         with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            for encoder in self._encoders_in(precision):
-                outputs.append(encoder(images, sizes))
-        self.grid_size = outputs[0].get("grid_size")
+            outputs = [encoder(images, sizes) for encoder in self._encoders_in(precision)]
         return [PictureMemory.from_encoder_out(output) for output in outputs]
 
     def _encoders_in(self, precision: str) -> list[nn.Module]:
@@ -178,12 +198,11 @@ def _in_bfloat16(encoder: nn.Module) -> nn.Module:
     return copied
 
 
-def _on_grid(
-    hypothesis: DecodedHypothesis, memory: PictureMemory, picture: int, grid_size: tuple[int, int] | None
-) -> DecodedHypothesis:
+def _on_grid(hypothesis: DecodedHypothesis, memory: PictureMemory, picture: int) -> DecodedHypothesis:
     """With attention over the grid instead of over the cells that are read."""
     if hypothesis.attention is None:
         return hypothesis
     # Cloned outside of inference mode, so that it may be changed and trained with.
     attention = memory.to_grid(hypothesis.attention.clone(), picture)
-    return replace(hypothesis, attention=attention, grid_size=grid_size)
+    rows, columns = memory.grid_sizes[picture].tolist()
+    return replace(hypothesis, attention=attention, grid_size=(rows, columns))

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from im2latex_fairseq.decoding.affine import Affine, affine_of, in_dtype, layer_count
+from im2latex_fairseq.decoding.affine import Affine, affine_of, layer_count
 from im2latex_fairseq.decoding.causal_window import CausalWindows
+from im2latex_fairseq.decoding.linear_map import LinearMap, in_dtype
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 from im2latex_fairseq.decoding.stepper import DTYPES, StepperState, check_finite
@@ -22,6 +23,14 @@ class _Layer(NamedTuple):
     attention_norm: Affine | None  # None, as the two below, in a layer that doesn't attend
     query: Affine | None
     output: Affine | None
+
+
+class _ReadyLayer(NamedTuple):
+    conv_norm: Affine
+    conv: LinearMap
+    attention_norm: Affine | None
+    query: LinearMap | None
+    output: LinearMap | None
 
 
 class GatedConvStepper:
@@ -51,9 +60,10 @@ class GatedConvStepper:
         self._heads = heads
         self._inputs = embeddings * math.sqrt(channels)
         self._positions = positions
-        self._layers = {"float32": layers}
+        self._layers = layers
+        self._ready: dict[str, list[_ReadyLayer]] = {}
         self._output_norm = output_norm
-        self._output = Affine(embeddings, output_bias)
+        self._output = LinearMap(Affine(embeddings, output_bias))
 
     @classmethod
     def from_weights(
@@ -96,24 +106,26 @@ class GatedConvStepper:
     def begin(self, memory: PictureMemory, beams: int, precision: str, attention: bool) -> StepperState:
         """See `DecoderStepper.begin`."""
         dtype = DTYPES[precision]
-        widths = [layer.conv.weight.shape[1] // self._channels for layer in self._layers_in(precision)]
+        widths = [layer.conv.weight.shape[1] // self._channels for layer in self._layers]
         pictures = PictureAttention(
             memory.keys.to(dtype), memory.values.to(dtype), memory.counts, self._heads, beams
         )
         return StepperState(CausalWindows(widths), pictures, precision, attention)
 
-    def _layers_in(self, precision: str) -> list[_Layer]:
-        if precision not in self._layers:
+    def _layers_in(self, precision: str) -> list[_ReadyLayer]:
+        if precision not in self._ready:
             dtype = DTYPES[precision]
-            self._layers[precision] = [
-                layer._replace(
-                    conv=layer.conv.to(dtype),
-                    query=in_dtype(layer.query, dtype),
-                    output=in_dtype(layer.output, dtype),
+            self._ready[precision] = [
+                _ReadyLayer(
+                    layer.conv_norm,
+                    LinearMap(layer.conv, dtype),
+                    layer.attention_norm,
+                    in_dtype(layer.query, dtype),
+                    in_dtype(layer.output, dtype),
                 )
-                for layer in self._layers["float32"]
+                for layer in self._layers
             ]
-        return self._layers[precision]
+        return self._ready[precision]
 
     def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         """See `DecoderStepper.step`."""
@@ -122,7 +134,7 @@ class GatedConvStepper:
         state.position += 1
         looked: list[torch.Tensor] = []
         for number, layer in enumerate(self._layers_in(state.precision)):
-            dtype = layer.conv.weight.dtype
+            dtype = layer.conv.dtype
             under_kernel = state.windows.push(number, layer.conv_norm.normalise(x).to(dtype), rows)
             # x stays in float32, the products are added to it
             x += F.glu(layer.conv(under_kernel), dim=1)

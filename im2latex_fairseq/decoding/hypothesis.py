@@ -19,7 +19,7 @@ class DecodedHypothesis:
         token_log_probabilities: T + 1 of them: one a token, then that of the end.
         attention: Where each token and the end looked, (T + 1, S) float32, the mean over layers and heads;
             zero on cells without ink. None unless asked for.
-        grid_size: (H', W') of those S cells, row-major, the same for all pictures of a batch; with attention.
+        grid_size: (H', W') of those S cells, row-major, those of its batch; with attention.
     """
 
     ids: tuple[int, ...]

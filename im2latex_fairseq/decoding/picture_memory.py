@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +21,15 @@ class PictureMemory:
         keys: (P, S, C), S the largest number of cells that a picture has to read.
         values: (P, S, C).
         counts: Cells to read of each picture, (P,) int64; what lies beyond them in a row means nothing.
-        cells: Where each lies in the grid, (P, S) int64, row-major.
-        grid_cells: Cells of the grid, H' * W'.
+        cells: Where each lies in its picture's grid, (P, S) int64, row-major.
+        grid_sizes: (H', W') of each picture's grid, (P, 2) int64.
     """
 
     keys: torch.Tensor
     values: torch.Tensor
     counts: np.ndarray
     cells: torch.Tensor
-    grid_cells: int
+    grid_sizes: np.ndarray
 
     @classmethod
     def from_encoder_out(cls, encoder_out: Mapping[str, Any]) -> PictureMemory:
@@ -37,9 +37,10 @@ class PictureMemory:
         keys, values = encoder_out["encoder_out"]
         padding = encoder_out["encoder_padding_mask"]
         pictures, grid_cells, channels = keys.shape
+        grid_sizes = np.tile(np.array(encoder_out["grid_size"], dtype=np.int64), (pictures, 1))
         if padding is None:
             cells = torch.arange(grid_cells, device=keys.device).expand(pictures, grid_cells)
-            return cls(keys, values, np.full(pictures, grid_cells), cells, grid_cells)
+            return cls(keys, values, np.full(pictures, grid_cells), cells, grid_sizes)
         counts = (~padding).sum(dim=1).cpu().numpy()
         width = int(counts.max(initial=0))
         cells = padding.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
@@ -49,7 +50,30 @@ class PictureMemory:
             table.reshape(-1, channels).index_select(0, flat).view(pictures, width, channels)
             for table in (keys, values)
         )
-        return cls(keys, values, counts, cells, grid_cells)
+        return cls(keys, values, counts, cells, grid_sizes)
+
+    @classmethod
+    def join(cls, memories: Sequence[PictureMemory]) -> PictureMemory:
+        """The pictures of several batches, whose grids may differ, one after the other.
+
+        Args:
+            memories: At least one.
+        """
+        if len(memories) == 1:
+            return memories[0]
+        width = max(memory.keys.shape[1] for memory in memories)
+
+        def rows(tables: Iterable[torch.Tensor]) -> torch.Tensor:
+            # What lies beyond a picture's cells is masked, but times zero it has to be a number.
+            return torch.cat([_widened(table, width) for table in tables])
+
+        return cls(
+            rows(memory.keys for memory in memories),
+            rows(memory.values for memory in memories),
+            np.concatenate([memory.counts for memory in memories]),
+            rows(memory.cells for memory in memories),
+            np.concatenate([memory.grid_sizes for memory in memories]),
+        )
 
     def select(self, pictures: Sequence[int] | np.ndarray) -> PictureMemory:
         """Some of the pictures, with no more cells than the fullest of them has: a copy."""
@@ -60,7 +84,7 @@ class PictureMemory:
         keys, values, cells = (
             table[:, :width].index_select(0, rows) for table in (self.keys, self.values, self.cells)
         )
-        return PictureMemory(keys, values, counts, cells, self.grid_cells)
+        return PictureMemory(keys, values, counts, cells, self.grid_sizes[chosen])
 
     def to_grid(self, weights: torch.Tensor, picture: int) -> torch.Tensor:
         """Attention over the cells that are read to attention over the grid.
@@ -73,6 +97,15 @@ class PictureMemory:
             (T, H' * W'), zero on cells that aren't read.
         """
         count = int(self.counts[picture])
-        grid = torch.zeros(len(weights), self.grid_cells, dtype=weights.dtype, device=weights.device)
+        grid_cells = int(self.grid_sizes[picture].prod())
+        grid = torch.zeros(len(weights), grid_cells, dtype=weights.dtype, device=weights.device)
         grid[:, self.cells[picture, :count]] = weights[:, :count]
         return grid
+
+
+def _widened(table: torch.Tensor, width: int) -> torch.Tensor:
+    """(P, S, ...) with zeros up to (P, width, ...)."""
+    missing = width - table.shape[1]
+    if not missing:
+        return table
+    return torch.cat([table, table.new_zeros(len(table), missing, *table.shape[2:])], dim=1)

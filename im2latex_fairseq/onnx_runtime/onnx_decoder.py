@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.decoding.token_filter import ArrayFilter
@@ -40,7 +42,7 @@ class OnnxDecoder:
         settings: DecodingSettings,
         token_filter: ArrayFilter | None = None,
     ) -> list[list[DecodedHypothesis]]:
-        """Read one batch.
+        """Read pictures together.
 
         Args:
             pictures: Prepared, (H, W) uint8, 255 = paper, of any sizes.
@@ -53,10 +55,15 @@ class OnnxDecoder:
         longest = min(settings.max_len, self._model.max_positions - 1)
         settings = dataclasses.replace(settings, max_len=longest)
         search = BeamSearch(self._step, settings, token_filter)
-        return search.run(self.encode(pictures).packed())
+        shapes = np.array([picture.shape for picture in pictures], dtype=np.int64)
+        batches = batch_pictures(shapes, len(pictures))
+        memories = [self.encode([pictures[number] for number in batch]).packed() for batch in batches]
+        found = search.run(PictureMemory.join(memories))
+        order = [number for batch in batches for number in batch]
+        return [hypotheses for _, hypotheses in sorted(zip(order, found, strict=True), key=itemgetter(0))]
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]]) -> PictureMemory:
-        """Keys and values of prepared pictures, as `decode` takes them."""
+        """Keys and values of prepared pictures of like shapes, which are padded to one."""
         images, sizes = batch_of(pictures)
         names = ["keys", "values", "unread"]
         return PictureMemory(*self._encoder.run(names, {"images": images, "sizes": sizes}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +40,30 @@ class PictureMemory:
             np.take_along_axis(self.unread, chosen, axis=1),
         )
 
+    @staticmethod
+    def join(memories: Sequence[PictureMemory]) -> PictureMemory:
+        """The pictures of several batches, one after the other.
+
+        Args:
+            memories: At least one.
+        """
+        most = max(memory.unread.shape[1] for memory in memories)
+        missing = [most - memory.unread.shape[1] for memory in memories]
+        return PictureMemory(
+            np.concatenate([_widened(m.keys, 3, n, 0) for m, n in zip(memories, missing, strict=True)]),
+            np.concatenate([_widened(m.values, 2, n, 0) for m, n in zip(memories, missing, strict=True)]),
+            np.concatenate([_widened(m.unread, 1, n, True) for m, n in zip(memories, missing, strict=True)]),
+        )
+
     def select(self, pictures: NDArray[np.int64]) -> PictureMemory:
         """Some of the pictures, by their places."""
         return PictureMemory(self.keys[pictures], self.values[pictures], self.unread[pictures])
+
+
+def _widened(table: NDArray[Any], axis: int, by: int, value: float) -> NDArray[Any]:
+    """With that value at so many more places along an axis."""
+    added = [(0, by if number == axis else 0) for number in range(table.ndim)]
+    return np.pad(table, added, constant_values=value)
 
 
 class StepDecoder:

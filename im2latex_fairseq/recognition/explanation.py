@@ -150,8 +150,8 @@ def follow(recognizer: Recognizer, prepared: NDArray[np.uint8], tokens: Sequence
     )
     if len(hypothesis.ids) != len(tokens):
         raise ValueError(f"{len(tokens)} tokens; the model writes {len(hypothesis.ids)} at most")
-    assert hypothesis.attention is not None and decoder.grid_size is not None
-    rows, columns = decoder.grid_size
+    assert hypothesis.attention is not None and hypothesis.grid_size is not None
+    rows, columns = hypothesis.grid_size
     return Look(
         hypothesis.attention.float().cpu().numpy(), (rows, columns), (height // rows, width // columns)
     )

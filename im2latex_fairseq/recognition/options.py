@@ -24,6 +24,8 @@ Rerank: TypeAlias = "Reranker | Literal['render'] | None"
 Scale: TypeAlias = "float | Literal['auto'] | None"
 """Factor for both sides of a picture; "auto" estimates it from the picture; None is 1."""
 
+_ROWS_TOGETHER = 320
+
 
 class OptionFields(TypedDict, total=False):
     """The fields of `RecognitionOptions`, as keywords of `Recognizer.predict`."""
@@ -31,7 +33,7 @@ class OptionFields(TypedDict, total=False):
     beam: int
     nbest: int
     max_len: int
-    batch_size: int
+    batch_size: int | None
     length_penalty: float
     precision: str
     constrained: bool
@@ -47,7 +49,8 @@ class RecognitionOptions:
         beam: Hypotheses kept at each step; 1 is greedy and fastest.
         nbest: Readings of each picture, at most `beam`; fewer where the search ends with fewer.
         max_len: Longest output, in tokens.
-        batch_size: Pictures decoded together. The result doesn't depend on it.
+        batch_size: Pictures decoded together; None: as many as have 320 rows, beams of pictures, which is where
+            a processor is busy. The result doesn't depend on it.
         length_penalty: Scores are sums of log-probabilities / length ** length_penalty.
         precision: "float32", or "bfloat16" for weights, keys and values.
         constrained: Only outputs that are well formed LaTeX and don't repeat themselves without end.
@@ -62,7 +65,7 @@ class RecognitionOptions:
     beam: int = 5
     nbest: int = 1
     max_len: int = 200
-    batch_size: int = 64
+    batch_size: int | None = None
     length_penalty: float = 1.0
     precision: str = "float32"
     constrained: bool = True
@@ -70,9 +73,10 @@ class RecognitionOptions:
     rerank: Rerank = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "nbest"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.nbest < 1:
+            raise ValueError(f"nbest must be at least 1, got {self.nbest}")
         if self.nbest > self.beam:
             raise ValueError(
                 f"nbest {self.nbest} readings need a beam at least as wide, got beam {self.beam}"
@@ -85,6 +89,11 @@ class RecognitionOptions:
         if isinstance(self.rerank, str) and self.rerank != "render":
             raise ValueError(f"rerank must be 'render', a function or None, got {self.rerank!r}")
         self.decoding_settings()  # says what is wrong with the other numbers
+
+    @property
+    def pictures_together(self) -> int:
+        """`batch_size`, or what it is when it is left open."""
+        return self.batch_size or max(1, _ROWS_TOGETHER // self.beam)
 
     def decoding_settings(self) -> DecodingSettings:
         """Those of the search."""

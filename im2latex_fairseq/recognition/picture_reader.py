@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex_fairseq.data.batching import batch_pictures
+from im2latex_fairseq.data.batching import group_pictures
 from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
@@ -33,7 +33,10 @@ Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
 """A picture, or a function that returns it when it is the picture's turn."""
 
 _WINDOW_BATCHES = 8
-"""Pictures of so many batches are prepared before the first is decoded, so that like shapes meet."""
+"""Pictures of so many batches are prepared before the first is decoded, so that like lengths meet."""
+
+_WINDOW_PICTURES = 512
+"""No more than these, unless a batch has more."""
 
 
 class DecodedIds(Protocol):
@@ -100,10 +103,10 @@ class PictureReader(ABC):
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
     ) -> Sequence[Sequence[DecodedIds]]:
-        """Decode a batch.
+        """Decode some pictures together.
 
         Args:
-            pictures: Prepared ones, (H, W) each, uint8, 255 = paper.
+            pictures: Prepared ones, (H, W) each, uint8, 255 = paper, of any shapes.
             options: `decoding_settings`, and whether outputs are constrained.
 
         Returns:
@@ -165,10 +168,10 @@ class PictureReader(ABC):
     def recognize(
         self, sources: Iterable[Source], options: RecognitionOptions | None = None
     ) -> Iterator[Outcome]:
-        """Read a stream of pictures, of any length, in batches of like shapes.
+        """Read a stream of pictures, of any length, those with formulas of like length together.
 
         Args:
-            sources: Taken a few batches at a time; see `predict` for what each may be.
+            sources: Taken some hundreds at a time; see `predict` for what each may be.
             options: The defaults if None.
 
         Yields:
@@ -180,7 +183,9 @@ class PictureReader(ABC):
         """
         options = options if options is not None else RecognitionOptions()
         numbered = enumerate(sources)
-        while window := list(itertools.islice(numbered, options.batch_size * _WINDOW_BATCHES)):
+        together = options.pictures_together
+        window_size = max(together, min(together * _WINDOW_BATCHES, _WINDOW_PICTURES))
+        while window := list(itertools.islice(numbered, window_size)):
             prepared: list[tuple[int, PreparedPicture]] = []
             for number, source in window:
                 try:
@@ -188,8 +193,9 @@ class PictureReader(ABC):
                 except ImageError as error:
                     yield Outcome(number, error=error)
             sizes = np.array([picture.image.shape for _, picture in prepared], dtype=np.int64)
-            for batch in batch_pictures(sizes, options.batch_size):
-                chosen = [prepared[index] for index in batch]
+            ink = np.array([(255 - picture.image).sum() for _, picture in prepared])
+            for group in group_pictures(sizes, ink, together):
+                chosen = [prepared[index] for index in group]
                 recognitions = self._read([picture for _, picture in chosen], options)
                 for (number, _), recognition in zip(chosen, recognitions, strict=True):
                     yield Outcome(number, recognition=recognition)

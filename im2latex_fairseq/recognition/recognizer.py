@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
@@ -79,13 +81,16 @@ class Recognizer(PictureReader):
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
     ) -> list[list[DecodedHypothesis]]:
-        images, sizes = pad_to_batch([to_tensor(picture) for picture in pictures])
-        return self.decoder.decode(
-            images.to(self.device),
-            sizes.to(self.device),
+        shapes = np.array([picture.shape for picture in pictures], dtype=np.int64)
+        batches = batch_pictures(shapes, len(pictures))
+        padded = [pad_to_batch([to_tensor(pictures[number]) for number in batch]) for batch in batches]
+        decoded = self.decoder.decode_batches(
+            [(images.to(self.device), sizes.to(self.device)) for images, sizes in padded],
             options.decoding_settings(),
             self._token_filter if options.constrained else None,
         )
+        order = [number for batch in batches for number in batch]
+        return [hypotheses for _, hypotheses in sorted(zip(order, decoded, strict=True), key=itemgetter(0))]
 
     @cached_property
     def _token_filter(self) -> TokenFilter:

@@ -155,13 +155,16 @@ def test_options_reach_the_recogniser(fake: type[FakeRecognizer]) -> None:
     usual = fake
     assert predict("1.png") == 0
     assert (usual.options.scale, usual.options.constrained, usual.options.rerank) == ("auto", True, None)
+    assert (usual.options.precision, usual.options.batch_size) == ("float32", None)
     arguments = (
-        "--beam 7 --nbest 2 --max-len 9 --batch-size 3 --scale 0.5 --no-constrained --rerank render --json"
+        "--beam 7 --nbest 2 --max-len 9 --batch-size 3 --scale 0.5 --no-constrained --rerank render --json "
+        "--precision bfloat16"
     )
     assert predict("1.png", *arguments.split(), "--model", "m.pt", "--threads", 2, "--device", "cpu") == 0
     options = fake.options
     assert (options.beam, options.nbest, options.max_len, options.batch_size) == (7, 2, 9, 3)
     assert (options.scale, options.constrained, options.rerank) == (0.5, False, "render")
+    assert options.precision == "bfloat16"
     assert fake.loaded == {"model": Path("m.pt"), "threads": 2, "device": "cpu"}
 
 
@@ -234,11 +237,12 @@ def test_without_a_clipboard_the_line_is_written_all_the_same(
 
 
 @pytest.mark.parametrize(
-    "trouble, device, status, says",
+    "trouble, arguments, status, says",
     [
-        (None, "cpu", 0, ""),
-        (None, "cuda", 2, "exported models compute on the CPU"),
-        (ModuleNotFoundError("pip install onnxruntime"), "cpu", 2, "pip install onnxruntime"),
+        (None, ["--device", "cpu"], 0, ""),
+        (None, ["--device", "cuda"], 2, "exported models compute on the CPU"),
+        (None, ["--precision", "bfloat16"], 2, "exported models compute as they were exported"),
+        (ModuleNotFoundError("pip install onnxruntime"), [], 2, "pip install onnxruntime"),
     ],
 )
 def test_an_export_is_read_by_onnxruntime(
@@ -246,7 +250,7 @@ def test_an_export_is_read_by_onnxruntime(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     trouble: Exception | None,
-    device: str,
+    arguments: list[str],
     status: int,
     says: str,
 ) -> None:
@@ -259,7 +263,7 @@ def test_an_export_is_read_by_onnxruntime(
     Path("export").mkdir()
     Path("export/model.json").write_text("{}")
     monkeypatch.setattr("im2latex_fairseq.onnx_runtime.recognizer.OnnxRecognizer.load", load)
-    assert predict("3.png", "--model", "export", "--threads", 2, "--device", device) == status
+    assert predict("3.png", "--model", "export", "--threads", 2, *arguments) == status
     out, err = capfd.readouterr()
     assert out == ("" if status else "x_{3}\n")
     assert says in err

@@ -11,6 +11,7 @@ from im2latex_fairseq.data.batching import (
     batch_pictures,
     curriculum_order,
     grid_sizes,
+    group_pictures,
     make_batches,
     order_by_shape,
     padding_waste,
@@ -169,7 +170,7 @@ def test_a_negative_ramp_is_refused() -> None:
         curriculum_order([np.array([0])], np.array([1]), np.random.default_rng(1), ramp=-1)
 
 
-def test_pictures_to_read_share_batches_by_shape_and_never_fill_the_memory() -> None:
+def test_pictures_to_look_at_share_batches_by_shape_and_never_fill_the_memory() -> None:
     sizes = np.array([(16, 40), (160, 700), (16, 41)] * 12)
     batches = batch_pictures(sizes, 9)
     assert sorted(number for batch in batches for number in batch) == list(range(36))
@@ -177,3 +178,22 @@ def test_pictures_to_read_share_batches_by_shape_and_never_fill_the_memory() -> 
     assert [len(batch) for batch in batches] == [9, 9, 6, 9, 3]
     assert all(len({sizes[number, 0] for number in batch}) == 1 for batch in batches)
     assert batch_pictures(np.zeros((0, 2)), 4) == batch_pictures(np.array([]), 4) == []
+
+
+@given(st.lists(st.tuples(st.integers(1, 192), st.integers(1, 768)), max_size=60), st.integers(1, 20))
+def test_pictures_to_read_meet_those_with_as_much_ink(sizes: list[tuple[int, int]], most: int) -> None:
+    ink = np.array([height * width % 97 for height, width in sizes])
+    groups = group_pictures(np.array(sizes), ink, most)
+    assert sorted(number for group in groups for number in group) == list(range(len(sizes)))
+    in_order = [int(ink[number]) for group in groups for number in group]
+    assert in_order == sorted(in_order)
+    for group in groups:
+        assert 1 <= len(group) <= most
+        largest = max(-(-sizes[n][0] // 8) * -(-sizes[n][1] // 8) for n in group)
+        assert len(group) == 1 or len(group) * largest <= 65_536
+
+
+def test_few_large_pictures_are_decoded_together() -> None:
+    """20 x 88 cells each, of 65,536; one alone may be larger than that."""
+    groups = group_pictures(np.array([(160, 700)] * 40 + [(4000, 8000)]), np.arange(41), 64)
+    assert [len(group) for group in groups] == [37, 3, 1]

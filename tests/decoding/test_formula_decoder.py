@@ -47,6 +47,27 @@ def test_a_batch_gives_what_its_pictures_give_alone(kind: str, beam: int) -> Non
 
 
 @pytest.mark.parametrize("beam", [1, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_are_decoded_together_as_alone(kind: str, beam: int) -> None:
+    """With grids of different sizes, an empty batch, and attention over each picture's own grid."""
+    decoder = decoder_of(trained_model(kind))
+    settings = DecodingSettings(beam=beam, nbest=beam, max_len=16, attention=True)
+    batches = [draw(((16, 40), (24, 64))), draw(((40, 96),)), draw(((16, 16), (16, 24), (8, 8)))]
+    alone = [
+        hypotheses for images, sizes in batches for hypotheses in decoder.decode(images, sizes, settings)
+    ]
+    nothing = torch.zeros(0, 1, 16, 16), torch.zeros(0, 2, dtype=torch.int64)
+    together = decoder.decode_batches([*batches[:1], nothing, *batches[1:]], settings)
+    assert_close(together, alone)
+    grids = [hypotheses[0].grid_size for hypotheses in together]
+    assert grids == [(3, 8)] * 2 + [(5, 12)] + [(2, 3)] * 3
+    for hypotheses, others in zip(together, alone, strict=True):
+        for hypothesis, other in zip(hypotheses, others, strict=True):
+            torch.testing.assert_close(hypothesis.attention, other.attention)
+    assert decoder.decode_batches([], settings) == []
+
+
+@pytest.mark.parametrize("beam", [1, 4])
 def test_the_size_of_groups_changes_nothing(beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = decoder_of(trained_model("gconv"))
     settings = DecodingSettings(beam=beam, nbest=beam, max_len=16)
@@ -101,7 +122,6 @@ def test_the_grid_is_told() -> None:
     decoder = decoder_of(build_model("gconv"))
     images, sizes = draw(((16, 40), (24, 64)))
     found = decoder.decode(images, sizes, DecodingSettings(beam=2, max_len=3, attention=True))
-    assert decoder.grid_size == (3, 8)
     attention = found[0][0].attention
     assert found[0][0].grid_size == (3, 8)
     assert attention is not None and attention.shape == (len(found[0][0].ids) + 1, 24)

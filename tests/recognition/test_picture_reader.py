@@ -118,7 +118,7 @@ def test_a_picture_from_anything(tmp_path: Path) -> None:
     assert reader.predict([]) == []
 
 
-def test_the_order_stays_while_like_shapes_meet() -> None:
+def test_the_order_stays_while_like_amounts_of_ink_meet() -> None:
     widths = [40, 11, 300, 12, 41, 301, 13, 39]
     reader = CountingReader()
     found = reader.predict([frame(width) for width in widths], batch_size=3)
@@ -149,11 +149,18 @@ def test_results_come_as_soon_as_they_are_known() -> None:
         assert (outcome.error is None) == (outcome.recognition is not None) == (outcome.number % 2 == 0)
 
 
-def test_wide_pictures_share_a_batch_with_few() -> None:
+def test_large_pictures_are_read_with_few_others() -> None:
     """Memory grows with the pixels of a batch, so that their number is limited, too."""
     reader = CountingReader()
-    reader.predict([frame(700, 160)] * 20, batch_size=64)
-    assert [len(batch) for batch in reader.batches] == [8, 8, 4]  # of 16,384 cells, each has 1,869
+    reader.predict([frame(700, 160)] * 40, batch_size=64)
+    assert [len(batch) for batch in reader.batches] == [35, 5]  # of 65,536 cells, each has 1,869
+
+
+@pytest.mark.parametrize("beam, together", [(1, 320), (5, 64), (400, 1)])
+def test_without_a_batch_size_as_many_are_read_together_as_have_320_rows(beam: int, together: int) -> None:
+    reader = CountingReader()
+    reader.predict([frame(11)] * 330, beam=beam)
+    assert len(reader.batches[0]) == together
 
 
 def test_errors_are_raised_or_returned(tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def test_the_decoder_may_be_used_by_itself(recognizer: Recognizer) -> None:
         images, sizes, DecodingSettings(beam=1, max_len=5, attention=True)
     )[0][0]
     assert hypothesis.attention is not None
-    assert recognizer.decoder.grid_size is not None
-    height, width = recognizer.decoder.grid_size
+    assert hypothesis.grid_size is not None
+    height, width = hypothesis.grid_size
     assert hypothesis.attention.shape == (len(hypothesis.token_log_probabilities), height * width)
 
 
