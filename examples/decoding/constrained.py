@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from im2latex_fairseq.data.batching import batch_pictures
+from im2latex_fairseq.data.batching import group_pictures
 from im2latex_fairseq.data.prepared_split import PreparedSplit, load_preparation, load_prepared_split
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
@@ -26,14 +26,13 @@ from im2latex_fairseq.decoding.repetition import RepetitionFilter
 from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.decoding.token_filter import ArrayFilter, CombinedFilter, TokenFilter
 from im2latex_fairseq.images.renderer import RenderSettings, render_formulas
-from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 from im2latex_fairseq.latex.errors import LatexError
 from im2latex_fairseq.latex.parser import parse
 from im2latex_fairseq.metrics.bleu import MultiBleu
 from im2latex_fairseq.metrics.metric import corpus_score
 from im2latex_fairseq.metrics.pair import make_pair
 from im2latex_fairseq.metrics.well_formedness import has_balanced_groups
-from im2latex_fairseq.recognition.recognizer import Recognizer
+from im2latex_fairseq.recognition.recognizer import Recognizer, decode_pictures
 
 Result = TypeVar("Result")
 
@@ -111,7 +110,7 @@ def decode(
     decoder: FormulaDecoder,
     symbols: Sequence[str],
     split: PreparedSplit,
-    batches: Sequence[Sequence[int]],
+    groups: Sequence[Sequence[int]],
     settings: DecodingSettings,
     rules: TokenFilter | None,
 ) -> Decoded:
@@ -119,9 +118,9 @@ def decode(
     timed = TimedFilter(rules) if rules is not None else None
     readings: dict[int, str] = {}
     start = time.perf_counter()
-    for batch in batches:
-        images, sizes = pad_to_batch([to_tensor(split.images[number]) for number in batch])
-        for number, hypotheses in zip(batch, decoder.decode(images, sizes, settings, timed), strict=True):
+    for group in groups:
+        found = decode_pictures(decoder, [split.images[number] for number in group], settings, timed)
+        for number, hypotheses in zip(group, found, strict=True):
             readings[number] = " ".join(symbols[token] for token in hypotheses[0].ids)
     seconds = time.perf_counter() - start
     formulas = tuple(readings[number] for number in range(len(readings)))
@@ -224,7 +223,8 @@ def main() -> None:
     recognizer = Recognizer.load(arguments.model)
     symbols = recognizer.dictionary
     sizes = np.stack([split.images.heights, split.images.widths], axis=1)[:count]
-    batches = batch_pictures(sizes, arguments.batch_size)
+    ink = np.array([(255 - split.images[number]).sum() for number in range(count)])
+    groups = group_pictures(sizes, ink, arguments.batch_size)
     settings = DecodingSettings(beam=arguments.beam, max_len=arguments.max_len)
     decoder = recognizer.decoder
     grammar = LatexGrammarFilter(symbols, eos=decoder.eos, pad=decoder.pad, unk=decoder.unk, bos=decoder.bos)
@@ -233,7 +233,7 @@ def main() -> None:
         rules = CombinedFilter([grammar, RepetitionFilter(symbols)])
     references = [split.entries[number].formula for number in range(count)]
     free, constrained = (
-        judge(decode(name, decoder, symbols, split, batches, settings, chosen), references)
+        judge(decode(name, decoder, symbols, split, groups, settings, chosen), references)
         for name, chosen in (("free", None), ("by the grammar", rules))
     )
     print(report(free, constrained))

@@ -6,7 +6,7 @@ import numpy as np
 
 CELL_PX = 8
 
-_MOST_CELLS = 16_384
+_MOST_CELLS = 8_192
 """Of a batch of pictures to look at: it is what the encoder's memory grows with, about 20 KB each."""
 
 _MOST_GROUP_CELLS = 65_536

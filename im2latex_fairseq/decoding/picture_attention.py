@@ -7,12 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+_SLOTS_STEP = 8
+_CELLS_STEP = 16
+
 
 class PictureAttention:
     """Keys and values of pictures by head, put in order once for all steps, layers and beams.
 
     Pictures have slots. When some are finished, the last ones move into their slots: one copy a picture
-    that leaves, and none of the others.
+    that leaves, and none of the others. The numbers of slots and of cells that are looked at fall in steps of
+    eight and sixteen, since oneDNN keeps code, up to half a megabyte, for every shape that it has met:
+    slots beyond the pictures hold some that have left.
 
     Args:
         keys: (P, S, C), scaled as the decoder wants its logits.
@@ -20,7 +25,12 @@ class PictureAttention:
         counts: Cells of each picture, (P,) int64.
         heads: Dividing C.
         beams: Rows of a picture in most steps: what the keys are laid out for.
+
+    Attributes:
+        slots: How many are looked at: as many as there are pictures, or a few more.
     """
+
+    slots: int
 
     def __init__(
         self, keys: torch.Tensor, values: torch.Tensor, counts: np.ndarray, heads: int, beams: int
@@ -43,14 +53,16 @@ class PictureAttention:
         self._look_at(pictures)
 
     def _look_at(self, pictures: int) -> None:
-        """Views of the first slots, and of no more cells than their pictures have."""
+        """Views of the first slots, and of few more cells than their pictures have."""
+        most = int(self._counts[:pictures].max()) if pictures else 0
+        cells = min(_rounded_up(most, _CELLS_STEP), self._bias.shape[-1])
+        pictures = min(_rounded_up(pictures, _SLOTS_STEP), len(self._counts))
         counts = self._counts[:pictures]
-        cells = int(counts.max()) if pictures else 0
-        self._pictures = pictures
+        self.slots = pictures
         self._cells = cells
         self._seen_keys = self._keys[:pictures, :, :, :cells].flatten(0, 1)
         self._seen_values = self._values[:pictures, :, :cells].flatten(0, 1)
-        self._seen_bias = None if (counts == cells).all() else self._bias[:pictures, :, :, :cells]
+        self._seen_bias = None if (counts >= cells).all() else self._bias[:pictures, :, :, :cells]
 
     def keep(self, slots: Sequence[int] | np.ndarray) -> None:
         """Keep the pictures of these slots; number i of them gets slot i.
@@ -72,12 +84,12 @@ class PictureAttention:
         """What rows see.
 
         Args:
-            query: (R, C), R = P * beams, the beams of a picture side by side.
+            query: (R, C), R = slots * beams, the beams of a slot side by side.
 
         Returns:
-            Attended values (R, C), and the weights (P, heads, beams, S).
+            Attended values (R, C), and the weights (slots, heads, beams, S).
         """
-        pictures, heads = self._pictures, self._heads
+        pictures, heads = self.slots, self._heads
         beams = len(query) // pictures
         if beams == 1:
             query = query.view(pictures * heads, 1, -1)
@@ -95,3 +107,8 @@ class PictureAttention:
             # (P * heads) x beams x C/heads -> (P * beams) x C
             attended = attended.view(pictures, heads, beams, -1).transpose(1, 2)
         return attended.reshape(pictures * beams, self._channels), weights
+
+
+def _rounded_up(number: int, step: int) -> int:
+    """To a multiple of the step; small numbers, of which there are few, stay."""
+    return number if number <= 2 * step else -(-number // step) * step

@@ -36,18 +36,32 @@ class RowScorer:
             for stepper, memory in zip(steppers, memories, strict=True)
         ]
         self.device = memories[0].keys.device
+        self._pictures = len(memories[0].counts)
+        self._rows = 0
 
     def log_probabilities(self, tokens: np.ndarray, rows: np.ndarray | None) -> torch.Tensor:
-        """Read a token a row and score the next: (R, V) float32; see `DecoderStepper.step` for the arguments."""
-        tokens_there = torch.from_numpy(tokens).to(self.device)
-        rows_there = None if rows is None else torch.from_numpy(rows).to(self.device)
+        """Read a token a row and score the next.
+
+        Args:
+            tokens: (R,) int64, R a multiple of the number of pictures, the beams of a picture side by side.
+            rows: Which row of the step before each row continues, (R,) int64; None: each its own.
+
+        Returns:
+            (R, V) float32.
+        """
+        self._rows = len(tokens)
+        slots = self._models[0][1].pictures.slots
+        idle = (slots - self._pictures) * (len(tokens) // self._pictures)
+        # Rows of slots without a picture do what the first one does.
+        tokens_there = torch.from_numpy(np.pad(tokens, (0, idle))).to(self.device)
+        rows_there = None if rows is None else torch.from_numpy(np.pad(rows, (0, idle))).to(self.device)
         scores = [
             self._log_softmax(stepper.step(state, tokens_there, rows_there))
             for stepper, state in self._models
         ]
         if len(scores) == 1:
-            return scores[0]
-        return torch.logsumexp(torch.stack(scores), dim=0) - math.log(len(scores))
+            return scores[0][: self._rows]
+        return (torch.logsumexp(torch.stack(scores), dim=0) - math.log(len(scores)))[: self._rows]
 
     def _log_softmax(self, logits: torch.Tensor) -> torch.Tensor:
         if self._temperature != 1.0:
@@ -56,6 +70,7 @@ class RowScorer:
 
     def keep(self, slots: np.ndarray) -> None:
         """Keep the pictures of these slots, in this order."""
+        self._pictures = len(slots)
         for _, state in self._models:
             state.keep(slots)
 
@@ -65,4 +80,4 @@ class RowScorer:
         Of several models there is none: their grids may differ.
         """
         looked = self._models[0][1].attention if len(self._models) == 1 else None
-        return None if looked is None else looked.cpu()
+        return None if looked is None else looked[: self._rows].cpu()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
+from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
 from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 from im2latex_fairseq.recognition.model_building import build_decoder
@@ -81,16 +82,8 @@ class Recognizer(PictureReader):
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
     ) -> list[list[DecodedHypothesis]]:
-        shapes = np.array([picture.shape for picture in pictures], dtype=np.int64)
-        batches = batch_pictures(shapes, len(pictures))
-        padded = [pad_to_batch([to_tensor(pictures[number]) for number in batch]) for batch in batches]
-        decoded = self.decoder.decode_batches(
-            [(images.to(self.device), sizes.to(self.device)) for images, sizes in padded],
-            options.decoding_settings(),
-            self._token_filter if options.constrained else None,
-        )
-        order = [number for batch in batches for number in batch]
-        return [hypotheses for _, hypotheses in sorted(zip(order, decoded, strict=True), key=itemgetter(0))]
+        rules = self._token_filter if options.constrained else None
+        return decode_pictures(self.decoder, pictures, options.decoding_settings(), rules, self.device)
 
     @cached_property
     def _token_filter(self) -> TokenFilter:
@@ -104,6 +97,35 @@ class Recognizer(PictureReader):
         return CombinedFilter(
             [LatexGrammarFilter(symbols, eos=eos, pad=pad, unk=unk, bos=bos), RepetitionFilter(symbols)]
         )
+
+
+def decode_pictures(
+    decoder: FormulaDecoder,
+    pictures: Sequence[NDArray[np.uint8]],
+    settings: DecodingSettings,
+    token_filter: TokenFilter | None = None,
+    device: torch.device | str = "cpu",
+) -> list[list[DecodedHypothesis]]:
+    """Decode pictures of any shapes together; the encoder looks at them in batches of like shapes.
+
+    Args:
+        decoder: On that device.
+        pictures: Prepared, (H, W) each, uint8, 255 = paper; those of like amounts of ink go well together.
+        settings: The search.
+        token_filter: What may follow; None: everything.
+        device: Where to compute.
+
+    Returns:
+        As `FormulaDecoder.decode`, in the order of the pictures.
+    """
+    shapes = np.array([picture.shape for picture in pictures], dtype=np.int64)
+    batches = batch_pictures(shapes, len(pictures))
+    padded = [pad_to_batch([to_tensor(pictures[number]) for number in batch]) for batch in batches]
+    decoded = decoder.decode_batches(
+        [(images.to(device), sizes.to(device)) for images, sizes in padded], settings, token_filter
+    )
+    order = [number for batch in batches for number in batch]
+    return [hypotheses for _, hypotheses in sorted(zip(order, decoded, strict=True), key=itemgetter(0))]
 
 
 def read_model(model: str | os.PathLike[str] | None = None) -> ModelFile:

@@ -174,8 +174,8 @@ def test_pictures_to_look_at_share_batches_by_shape_and_never_fill_the_memory() 
     sizes = np.array([(16, 40), (160, 700), (16, 41)] * 12)
     batches = batch_pictures(sizes, 9)
     assert sorted(number for batch in batches for number in batch) == list(range(36))
-    # 20 x 88 cells each: nine fit into 16,384
-    assert [len(batch) for batch in batches] == [9, 9, 6, 9, 3]
+    # 20 x 88 cells each: four fit into 8,192
+    assert [len(batch) for batch in batches] == [9, 9, 6, 4, 4, 4]
     assert all(len({sizes[number, 0] for number in batch}) == 1 for batch in batches)
     assert batch_pictures(np.zeros((0, 2)), 4) == batch_pictures(np.array([]), 4) == []
 

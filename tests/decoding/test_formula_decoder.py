@@ -67,6 +67,26 @@ def test_batches_are_decoded_together_as_alone(kind: str, beam: int) -> None:
     assert decoder.decode_batches([], settings) == []
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_pictures_that_leave_one_by_one(kind: str, beam: int) -> None:
+    """Slots and cells that are looked at fall in steps; what lies in slots without a picture reaches nobody."""
+    decoder = decoder_of(trained_model(kind))
+    settings = DecodingSettings(beam=beam, nbest=beam, max_len=16, attention=True)
+    images, sizes = draw(tuple((16 + 8 * (n % 5), 16 + 8 * n) for n in range(37)))
+    together = decoder.decode(images, sizes, settings)
+    alone = [
+        decoder.decode(images[n : n + 1, :, :height, :width], sizes[n : n + 1], settings)[0]
+        for n, (height, width) in enumerate(sizes.tolist())
+    ]
+    assert_close(together, alone)
+    assert len({len(hypotheses[0].ids) for hypotheses in together}) > 3  # they don't all leave at once
+    for hypotheses, others in zip(together, alone, strict=True):
+        attention, other = hypotheses[0].attention, others[0].attention
+        assert attention is not None and other is not None
+        torch.testing.assert_close(attention.sum(dim=1), other.sum(dim=1))
+
+
 @pytest.mark.parametrize("beam", [1, 4])
 def test_the_size_of_groups_changes_nothing(beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = decoder_of(trained_model("gconv"))
