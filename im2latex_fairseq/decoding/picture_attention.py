@@ -6,18 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
+_FEW_PICTURES = 16
 _SLOTS_STEP = 8
-_CELLS_STEP = 16
+_CELLS_STEP = 32
 
 
 class PictureAttention:
     """Keys and values of pictures by head, put in order once for all steps, layers and beams.
 
     Pictures have slots. When some are finished, the last ones move into their slots: one copy a picture
-    that leaves, and none of the others. The numbers of slots and of cells that are looked at fall in steps of
-    eight and sixteen, since oneDNN keeps code, up to half a megabyte, for every shape that it has met:
-    slots beyond the pictures hold some that have left.
+    that leaves, and none of the others. Of many pictures, the numbers of slots and of cells that are looked
+    at fall in steps of 8 and 32: oneDNN keeps code for every shape that it has met, and multiplies by 96 cells
+    sooner than by 80. Slots beyond the pictures hold some that have left.
 
     Args:
         keys: (P, S, C), scaled as the decoder wants its logits.
@@ -35,6 +37,9 @@ class PictureAttention:
     def __init__(
         self, keys: torch.Tensor, values: torch.Tensor, counts: np.ndarray, heads: int, beams: int
     ) -> None:
+        if len(keys) > _FEW_PICTURES:
+            missing = -keys.shape[1] % _CELLS_STEP
+            keys, values = (F.pad(table, (0, 0, 0, missing)) for table in (keys, values))
         pictures, cells, channels = keys.shape
         # P x S x C -> P x heads x S x C/heads
         by_head = (rows.view(pictures, cells, heads, -1).transpose(1, 2) for rows in (keys, values))
@@ -54,9 +59,10 @@ class PictureAttention:
 
     def _look_at(self, pictures: int) -> None:
         """Views of the first slots, and of few more cells than their pictures have."""
-        most = int(self._counts[:pictures].max()) if pictures else 0
-        cells = min(_rounded_up(most, _CELLS_STEP), self._bias.shape[-1])
-        pictures = min(_rounded_up(pictures, _SLOTS_STEP), len(self._counts))
+        cells = int(self._counts[:pictures].max()) if pictures else 0
+        if pictures > _FEW_PICTURES:
+            cells = min(_rounded_up(cells, _CELLS_STEP), self._bias.shape[-1])
+            pictures = min(_rounded_up(pictures, _SLOTS_STEP), len(self._counts))
         counts = self._counts[:pictures]
         self.slots = pictures
         self._cells = cells
@@ -110,5 +116,5 @@ class PictureAttention:
 
 
 def _rounded_up(number: int, step: int) -> int:
-    """To a multiple of the step; small numbers, of which there are few, stay."""
-    return number if number <= 2 * step else -(-number // step) * step
+    """To a multiple of the step."""
+    return -(-number // step) * step
