@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
-from im2latex_fairseq.decoding.token_filter import ArrayFilter, CombinedFilter
 from im2latex_fairseq.onnx_runtime.onnx_decoder import OnnxDecoder
 from im2latex_fairseq.onnx_runtime.onnx_model import OnnxModel, read_onnx_model
-from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 from im2latex_fairseq.recognition.options import RecognitionOptions
 from im2latex_fairseq.recognition.picture_reader import PictureReader
 
@@ -62,16 +59,4 @@ class OnnxRecognizer(PictureReader):
             raise ValueError(
                 f"precision {settings.precision}: an exported model computes as it was exported; leave it out"
             )
-        return self._decoder.decode(pictures, settings, self._token_filter if options.constrained else None)
-
-    @cached_property
-    def _token_filter(self) -> ArrayFilter:
-        """Well formed LaTeX that doesn't repeat itself without end; as `Recognizer` has it."""
-        from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
-        from im2latex_fairseq.decoding.repetition import RepetitionFilter
-
-        bos, pad, eos, unk = range(len(SPECIAL_SYMBOLS))
-        symbols = self.dictionary
-        return CombinedFilter(
-            [LatexGrammarFilter(symbols, eos=eos, pad=pad, unk=unk, bos=bos), RepetitionFilter(symbols)]
-        )
+        return self._decoder.decode(pictures, settings, self.rules if options.constrained else None)

@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
@@ -21,6 +22,7 @@ from im2latex_fairseq.images.preparation_settings import PreparationSettings
 from im2latex_fairseq.images.prepared_geometry import PreparedGeometry
 from im2latex_fairseq.images.transforms import prepare_with_geometry
 from im2latex_fairseq.latex.formatter import format_tokens
+from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 from im2latex_fairseq.recognition.options import OptionFields, RecognitionOptions, Reranker, Scale
 from im2latex_fairseq.recognition.plausibility import plausibility
 from im2latex_fairseq.recognition.results import Outcome, Reading, Recognition
@@ -28,6 +30,8 @@ from im2latex_fairseq.recognition.scale import KnownText, estimate_scale
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from im2latex_fairseq.decoding.token_filter import CombinedFilter
 
 Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
 """A picture, or a function that returns it when it is the picture's turn."""
@@ -112,6 +116,20 @@ class PictureReader(ABC):
         Returns:
             The hypotheses of each picture, at least one, the best first.
         """
+
+    @cached_property
+    def rules(self) -> CombinedFilter:
+        """What constrained outputs obey: they are well formed LaTeX and don't repeat themselves without end."""
+        # Imported here: what isn't asked for doesn't delay the first reading.
+        from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
+        from im2latex_fairseq.decoding.repetition import RepetitionFilter
+        from im2latex_fairseq.decoding.token_filter import CombinedFilter
+
+        bos, pad, eos, unk = range(len(SPECIAL_SYMBOLS))
+        symbols = self.dictionary
+        return CombinedFilter(
+            [LatexGrammarFilter(symbols, eos=eos, pad=pad, unk=unk, bos=bos), RepetitionFilter(symbols)]
+        )
 
     @overload
     def predict(self, images: Source, **options: Unpack[OptionFields]) -> Recognition: ...

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 
@@ -16,15 +15,10 @@ from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
+from im2latex_fairseq.decoding.token_filter import TokenFilter
 from im2latex_fairseq.images.transforms import pad_to_batch, to_tensor
 from im2latex_fairseq.recognition.model_building import build_decoder
-from im2latex_fairseq.recognition.model_file import (
-    SPECIAL_SYMBOLS,
-    ModelFile,
-    ModelFileError,
-    load_model_file,
-)
+from im2latex_fairseq.recognition.model_file import ModelFile, ModelFileError, load_model_file
 from im2latex_fairseq.recognition.options import RecognitionOptions
 from im2latex_fairseq.recognition.picture_reader import PictureReader
 
@@ -82,21 +76,8 @@ class Recognizer(PictureReader):
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
     ) -> list[list[DecodedHypothesis]]:
-        rules = self._token_filter if options.constrained else None
+        rules = self.rules if options.constrained else None
         return decode_pictures(self.decoder, pictures, options.decoding_settings(), rules, self.device)
-
-    @cached_property
-    def _token_filter(self) -> TokenFilter:
-        """Well formed LaTeX that doesn't repeat itself without end."""
-        # Imported here: what isn't asked for doesn't delay the first reading.
-        from im2latex_fairseq.decoding.latex_grammar import LatexGrammarFilter
-        from im2latex_fairseq.decoding.repetition import RepetitionFilter
-
-        bos, pad, eos, unk = range(len(SPECIAL_SYMBOLS))
-        symbols = self.dictionary
-        return CombinedFilter(
-            [LatexGrammarFilter(symbols, eos=eos, pad=pad, unk=unk, bos=bos), RepetitionFilter(symbols)]
-        )
 
 
 def decode_pictures(
