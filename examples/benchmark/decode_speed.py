@@ -96,8 +96,9 @@ class Bench:
         self.task.load_dataset(split)
         self.dataset = self.task.datasets[split]
 
-    def batches(self, pictures: int, batch_size: int, max_tokens: int = 8000) -> list[Batch]:
+    def batches(self, pictures: int, batch_size: int) -> list[Batch]:
         """Batches of fairseq-generate, evenly spread over the split, of about so many pictures together."""
+        max_tokens = _TOKENS_A_PICTURE * max(64, batch_size)
         dataset = self.dataset
         order = dataset.ordered_indices()
         every = [order[n : n + 1] for n in range(len(order))]
@@ -223,6 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.page:
         _write_page(options.page, text)
 
+
+_TOKENS_A_PICTURE = 125
+"""--max-tokens of a batch, cells and formulas together, for each picture that it may have; 8000 of 64."""
 
 _MARK = "<!-- measured: what follows is written by decode_speed.py -->"
 
