@@ -52,9 +52,13 @@ class RowScorer:
         self._rows = len(tokens)
         slots = self._models[0][1].pictures.slots
         idle = (slots - self._pictures) * (len(tokens) // self._pictures)
-        # Rows of slots without a picture do what the first one does.
-        tokens_there = torch.from_numpy(np.pad(tokens, (0, idle))).to(self.device)
-        rows_there = None if rows is None else torch.from_numpy(np.pad(rows, (0, idle))).to(self.device)
+        if idle:
+            # Rows of slots without a picture read the first symbol after the first row: what they say is cut off.
+            nothing = np.zeros(idle, dtype=np.int64)
+            tokens = np.concatenate([tokens, nothing])
+            rows = None if rows is None else np.concatenate([rows, nothing])
+        tokens_there = torch.from_numpy(tokens).to(self.device)
+        rows_there = None if rows is None else torch.from_numpy(rows).to(self.device)
         scores = [
             self._log_softmax(stepper.step(state, tokens_there, rows_there))
             for stepper, state in self._models
