@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from im2latex_fairseq.decoding.settings import PRECISIONS
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
@@ -76,7 +74,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--precision",
-        choices=PRECISIONS,
+        choices=("float32", "bfloat16"),
         default="float32",
         help="bfloat16 reads many pictures 1.4 times as fast on processors that compute in it, and one formula in "
         "twenty-five otherwise, no worse on average (default: float32)",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.decoding.token_filter import ArrayFilter
 from im2latex_fairseq.onnx_runtime.onnx_model import OnnxModel, OnnxModelError
 from im2latex_fairseq.onnx_runtime.picture_memory import PictureMemory, StepDecoder
 from im2latex_fairseq.onnx_runtime.search import BeamSearch
+from im2latex_fairseq.recognition.shape_batches import ShapeBatches
 
 
 class OnnxDecoder:
@@ -55,12 +54,9 @@ class OnnxDecoder:
         longest = min(settings.max_len, self._model.max_positions - 1)
         settings = dataclasses.replace(settings, max_len=longest)
         search = BeamSearch(self._step, settings, token_filter)
-        shapes = np.array([picture.shape for picture in pictures], dtype=np.int64)
-        batches = batch_pictures(shapes, len(pictures))
-        memories = [self.encode([pictures[number] for number in batch]).packed() for batch in batches]
-        found = search.run(PictureMemory.join(memories))
-        order = [number for batch in batches for number in batch]
-        return [hypotheses for _, hypotheses in sorted(zip(order, found, strict=True), key=itemgetter(0))]
+        division = ShapeBatches(pictures)
+        memories = [self.encode(batch).packed() for batch in division.batches()]
+        return division.in_order(search.run(PictureMemory.join(memories)))
 
     def encode(self, pictures: Sequence[NDArray[np.uint8]]) -> PictureMemory:
         """Keys and values of prepared pictures of like shapes, which are padded to one."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from im2latex_fairseq.data.batching import batch_pictures
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
@@ -21,6 +19,7 @@ from im2latex_fairseq.recognition.model_building import build_decoder
 from im2latex_fairseq.recognition.model_file import ModelFile, ModelFileError, load_model_file
 from im2latex_fairseq.recognition.options import RecognitionOptions
 from im2latex_fairseq.recognition.picture_reader import PictureReader
+from im2latex_fairseq.recognition.shape_batches import ShapeBatches
 
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "base.safetensors"
 
@@ -99,14 +98,12 @@ def decode_pictures(
     Returns:
         As `FormulaDecoder.decode`, in the order of the pictures.
     """
-    shapes = np.array([picture.shape for picture in pictures], dtype=np.int64)
-    batches = batch_pictures(shapes, len(pictures))
-    padded = [pad_to_batch([to_tensor(pictures[number]) for number in batch]) for batch in batches]
+    division = ShapeBatches(pictures)
+    padded = [pad_to_batch([to_tensor(picture) for picture in batch]) for batch in division.batches()]
     decoded = decoder.decode_batches(
         [(images.to(device), sizes.to(device)) for images, sizes in padded], settings, token_filter
     )
-    order = [number for batch in batches for number in batch]
-    return [hypotheses for _, hypotheses in sorted(zip(order, decoded, strict=True), key=itemgetter(0))]
+    return division.in_order(decoded)
 
 
 def read_model(model: str | os.PathLike[str] | None = None) -> ModelFile:

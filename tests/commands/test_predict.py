@@ -14,6 +14,7 @@ import pytest
 
 from im2latex_fairseq.commands.completion import SHELLS
 from im2latex_fairseq.commands.main import main
+from im2latex_fairseq.decoding.settings import PRECISIONS
 from im2latex_fairseq.evaluation.formula_list import read_formulas
 from im2latex_fairseq.recognition.recognizer import Recognizer
 from tests.commands.predictions import ROOT, FakeRecognizer, formula_picture, grey_picture
@@ -166,6 +167,12 @@ def test_options_reach_the_recogniser(fake: type[FakeRecognizer]) -> None:
     assert (options.scale, options.constrained, options.rerank) == (0.5, False, "render")
     assert options.precision == "bfloat16"
     assert fake.loaded == {"model": Path("m.pt"), "threads": 2, "device": "cpu"}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision_can_be_named(fake: type[FakeRecognizer], precision: str) -> None:
+    assert predict("1.png", "--precision", precision) == 0
+    assert fake.options.precision == precision
 
 
 @pytest.mark.parametrize(
