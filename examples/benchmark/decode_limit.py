@@ -12,6 +12,7 @@ from examples.benchmark.decode_contenders import Batch, build_generator, decode
 from examples.benchmark.operation_speed import OperationRecorder, square_product_speed
 
 SQUARE_SIZE = 1024
+_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Limit:
 def measure_limit(
     bench: Any, name: str, batches: Sequence[Batch], beam: int, batch_size: int, rate: float
 ) -> Limit:
-    """Count the operations of the middle batches, and time square products of their types.
+    """Count the operations of some batches, and time square products of their types.
 
     Args:
         bench: A `decode_speed.Bench`.
@@ -50,10 +51,10 @@ def measure_limit(
         batch_size: Most pictures together.
         rate: Pictures a second that were measured.
     """
-    middle = batches[len(batches) // 2 :][: 8 if batch_size == 1 else 1]
+    some = batches[:: -(-len(batches) // _BATCHES)]
     generator = build_generator(name, bench.task, bench.models, beam, bench.max_len)
     with OperationRecorder() as recorder:
-        for batch in middle:
+        for batch in some:
             decode(name, generator, bench.task, bench.models, batch)
     flops = {torch.float32: 0, torch.bfloat16: 0}
     for operation, count in recorder.counts.items():
@@ -62,7 +63,7 @@ def measure_limit(
     for dtype, count in flops.items():
         speed = square_product_speed(SQUARE_SIZE, bench.device, dtype=dtype, clock=bench.clock)
         seconds += count / speed.gflops / 1e9
-    pictures = sum(len(batch["net_input"]["src_tokens"]) for batch in middle)
+    pictures = sum(len(batch["net_input"]["src_tokens"]) for batch in some)
     total = sum(flops.values())
     return Limit(
         name,
@@ -78,8 +79,8 @@ def measure_limit(
 def limit_table(limits: Sequence[Limit]) -> str:
     """One line each."""
     lines = [
-        f"Operations of convolutions and matrix products of the middle batch, at the rate of products of "
-        f"{SQUARE_SIZE} x {SQUARE_SIZE} matrices of the same types.",
+        f"Operations of convolutions and matrix products of {_BATCHES} batches at most, spread evenly, at the rate of "
+        f"products of {SQUARE_SIZE} x {SQUARE_SIZE} matrices of the same types.",
         "",
         "| beam | batch | | GFLOP a picture | in bfloat16 | limit, pictures/s | reached |",
         "|---:|---:|---|---:|---:|---:|---:|",

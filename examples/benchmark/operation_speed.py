@@ -108,18 +108,26 @@ def _linear_flops(
     return 2 * out_val.numel() * weight.shape[1]
 
 
+def _packed_linear_flops(rows: torch.Tensor, *others: Any, out_val: torch.Tensor) -> int:
+    return 2 * out_val.numel() * rows.shape[-1]
+
+
 # torch's flop counter doesn't know fairseq's convolution over time, whose backward is made of addmm_, nor linear
-# maps, which stay whole in inference mode.
+# maps, which stay whole in inference mode, nor those of packed weights.
 _COUNTS: dict[Any, Callable[..., int]] = {
     **flop_registry,
     torch.ops.aten.conv_tbc: _conv_tbc_flops,
     torch.ops.aten.addmm_: _addmm_flops,
     torch.ops.aten.linear: _linear_flops,
 }
+if hasattr(torch.ops.mkldnn, "_linear_pointwise"):  # what `decoding.linear_map` calls
+    _COUNTS[torch.ops.mkldnn._linear_pointwise] = _packed_linear_flops
 
 
 def _operand(tensor: torch.Tensor) -> Operand:
-    return Operand(tuple(tensor.shape), tensor.stride(), tensor.dtype)
+    # A packed weight has no strides to tell.
+    strides = tensor.stride() if tensor.layout == torch.strided else ()
+    return Operand(tuple(tensor.shape), strides, tensor.dtype)
 
 
 def _kind(name: str) -> str:

@@ -17,6 +17,8 @@ from examples.benchmark.operation_speed import (
     square_product_speed,
     total,
 )
+from im2latex_fairseq.decoding.affine import Affine
+from im2latex_fairseq.decoding.linear_map import LinearMap
 
 CPU = torch.device("cpu")
 
@@ -114,3 +116,13 @@ def test_a_linear_map_is_counted_once(mode: type) -> None:
     with mode(), OperationRecorder() as recorder:
         linear(torch.ones(3, 7))
     assert recorder.flops == 2 * 3 * 7 * 5
+
+
+def test_a_packed_linear_map_is_counted() -> None:
+    """What decoding calls instead of `F.linear`, in its types."""
+    for dtype in (torch.float32, torch.bfloat16):
+        linear = LinearMap(Affine(torch.ones(512, 768), torch.ones(512)), dtype)
+        with OperationRecorder() as recorder, torch.inference_mode():
+            linear(torch.ones(9, 768, dtype=dtype))
+        assert recorder.flops == 2 * 9 * 768 * 512
+        assert {operation.dtype for operation in recorder.counts} == {dtype}
