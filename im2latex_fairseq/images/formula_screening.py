@@ -72,10 +72,9 @@ def _why_braces_unbalanced(formula: str) -> str | None:
     in_comment = False
     for match in _TOKEN.finditer(formula):
         token = match.group()
-        if token == "\n":
-            in_comment = False
-        elif in_comment:
-            continue
+        if in_comment:
+            # A backslash before it doesn't keep a line from ending.
+            in_comment = not token.endswith("\n")
         elif token == "%":
             in_comment = True
         elif token == "{":

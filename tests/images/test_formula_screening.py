@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from im2latex_fairseq.images.formula_screening import needs_own_process, why_unreadable
@@ -41,6 +41,7 @@ def test_readable(formula):
         (r"\begin{array}{c} a", "unbalanced_environment"),
         (r"a \end{array}", "unbalanced_environment"),
         (r"\begin{array}{c} a \end{matrix}", "unbalanced_environment"),
+        ("%\\\n{", "unbalanced_braces"),  # the comment ends with its line, also behind a backslash
         ("x" * 20_001, "too_long"),
         ("{" * 101 + "}" * 101, "too_deep"),
         ("a\0b", "invalid_character"),
@@ -53,6 +54,7 @@ def test_unreadable(formula, slug):
 
 
 @given(st.text(alphabet="ab\\{}% \n", max_size=30))
+@example("\\\\{\n\\\\}%\\")
 def test_two_formulas_that_are_balanced_stay_so_side_by_side(text):
     """The law that batches rest on: no formula that passes takes in what stands on the next line."""
     if why_unreadable(text) is None:
