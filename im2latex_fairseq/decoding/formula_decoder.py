@@ -16,7 +16,7 @@ from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 from im2latex_fairseq.decoding.row_scorer import RowScorer
 from im2latex_fairseq.decoding.search_limits import SearchLimits
-from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.settings import ROWS_TOGETHER, DecodingSettings
 from im2latex_fairseq.decoding.stepper import DecoderStepper
 from im2latex_fairseq.decoding.token_filter import TokenFilter
 
@@ -33,8 +33,8 @@ class FormulaDecoder:
         bos: Id of a beginning that no formula holds, if there is one.
     """
 
-    # Rows decoded together on a CPU: more are no faster, and of many pictures those of like length go together.
-    CPU_ROWS = 320
+    # Of many pictures, those of like length go together.
+    CPU_ROWS = ROWS_TOGETHER
     # Below so many rows a CPU's bfloat16 products, which unpack their weights, take longer than float32.
     CPU_BFLOAT16_ROWS = 16
 

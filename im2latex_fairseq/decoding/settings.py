@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 PRECISIONS = ("float32", "bfloat16")
 
+ROWS_TOGETHER = 320
+"""Rows, beams of pictures, that keep a CPU busy: more of them together are no faster."""
+
 
 @dataclass(frozen=True)
 class DecodingSettings:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex_fairseq.decoding.settings import DecodingSettings
+from im2latex_fairseq.decoding.settings import ROWS_TOGETHER, DecodingSettings
 from im2latex_fairseq.recognition.results import Reading
 
 Reranker: TypeAlias = (
@@ -23,8 +23,6 @@ Rerank: TypeAlias = "Reranker | Literal['render'] | None"
 
 Scale: TypeAlias = "float | Literal['auto'] | None"
 """Factor for both sides of a picture; "auto" estimates it from the picture; None is 1."""
-
-_ROWS_TOGETHER = 320
 
 
 class OptionFields(TypedDict, total=False):
@@ -93,7 +91,7 @@ class RecognitionOptions:
     @property
     def pictures_together(self) -> int:
         """`batch_size`, or what it is when it is left open."""
-        return self.batch_size or max(1, _ROWS_TOGETHER // self.beam)
+        return self.batch_size or max(1, ROWS_TOGETHER // self.beam)
 
     def decoding_settings(self) -> DecodingSettings:
         """Those of the search."""
