@@ -256,5 +256,8 @@ def test_the_command_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> N
         main(["run", "nothing", "--data", "data"])
     assert "no experiment 'nothing'; there are gconv_base" in capsys.readouterr().err
     with pytest.raises(SystemExit):
+        main(["run", "--data", "data", "nothing"])  # as EXPERIMENTS.md writes it: the names last
+    assert "no experiment 'nothing'; there are gconv_base" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
         main(["collect"])
     assert "--data is needed" in capsys.readouterr().err
