@@ -31,6 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the pictures, write a line each."""
     if arguments.nbest > 1 and not arguments.json:
         raise CommandError("--nbest gives several readings of a picture, which take --json")
+    if arguments.processes > 1 and arguments.threads not in (None, 1):
+        raise CommandError("--processes have one thread each; leave --threads out")
+    if arguments.processes > 1 and arguments.device not in (None, "cpu"):
+        raise CommandError(f"--processes compute on the CPU; leave --device {arguments.device} out")
     if arguments.nbest > arguments.beam:
         raise CommandError(f"--nbest {arguments.nbest} takes a --beam at least as wide, not {arguments.beam}")
     from im2latex_fairseq.recognition.line_output import LineOutput
@@ -44,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         output.begin()
         results = _Results(arguments, sources, output, _min_confidence(arguments, recognizer))
         try:
-            results.read_all(recognizer)
+            with _in_processes(recognizer, min(arguments.processes, len(sources))) as reader:
+                results.read_all(reader)
         except KeyboardInterrupt:
             results.write_waiting()
             _say(f"interrupted; {results.read:,} of {len(sources):,} pictures were read and written")
@@ -147,6 +152,18 @@ class _Results:
                 self.formulas.append(recognition.latex)
         if unsure and not arguments.quiet:
             _say(f"{source.name}: confidence {recognition.confidence:.0%}; compare it with the picture")
+
+
+@contextlib.contextmanager
+def _in_processes(recognizer: PictureReader, processes: int) -> Iterator[PictureReader]:
+    """The reader itself, or several that read as it does."""
+    if processes <= 1:
+        yield recognizer
+        return
+    from im2latex_fairseq.recognition.parallel_reader import ParallelReader
+
+    with ParallelReader(recognizer, processes) as reader:
+        yield reader
 
 
 def _load(arguments: argparse.Namespace) -> PictureReader:
@@ -280,6 +297,7 @@ PREDICT = Command(
         "im2latex predict formula.png",
         "im2latex predict scans/ more/*.jpg --output read.tsv",
         "im2latex predict 'scans/**/*.png' --json --nbest 3 > read.jsonl",
+        "im2latex predict -r archive/ --processes 4 --precision bfloat16 --output read.tsv",
         "im2latex predict formula.pdf paper.pdf#2",
         "im2latex predict --from-clipboard --copy",
         "find scans -name '*.png' -print0 | im2latex predict --from-list - --null",

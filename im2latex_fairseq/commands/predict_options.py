@@ -99,6 +99,14 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads", metavar="N", type=_positive, help="of the processor; without it, all cores"
     )
+    group.add_argument(
+        "--processes",
+        metavar="N",
+        type=_positive,
+        default=1,
+        help="read by so many processes of one thread each: with as many as cores, hundreds of pictures are read "
+        "faster than by the threads of one, and take more memory (default: 1)",
+    )
     group.add_argument("--device", metavar="NAME", help="cpu or cuda; without it, the processor")
 
 

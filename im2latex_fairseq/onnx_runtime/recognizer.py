@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,13 @@ class OnnxRecognizer(PictureReader):
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         return cls(read_onnx_model(path), threads=threads)
+
+    def __reduce__(self) -> tuple[Callable[[OnnxModel], OnnxRecognizer], tuple[OnnxModel]]:
+        return OnnxRecognizer, (self.model,)  # sessions don't travel to other processes
+
+    def begin_process(self) -> OnnxRecognizer:
+        """See `PictureReader.begin_process`; a session's threads stay behind when a process is forked."""
+        return OnnxRecognizer(self.model, threads=1)
 
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +44,10 @@ _WINDOW_PICTURES = 512
 """No more than these, unless a batch has more."""
 
 
+_FIRST_PICTURES = 48
+"""So many of the first window go to each of several who decode."""
+
+
 class DecodedIds(Protocol):
     """What a decoder says of a picture: `DecodedHypothesis`, or the like of another engine."""
 
@@ -77,6 +82,24 @@ class PreparedPicture:
     scale: float
     geometry: PreparedGeometry
     seconds: float
+
+
+@dataclass(frozen=True)
+class PictureGroup:
+    """Pictures that are decoded together.
+
+    Attributes:
+        numbers: Their places among the sources.
+        pictures: As the model reads them.
+    """
+
+    numbers: tuple[int, ...]
+    pictures: tuple[PreparedPicture, ...]
+
+    def outcomes(self, recognitions: Sequence[Recognition]) -> Iterator[Outcome]:
+        """Of what its pictures say."""
+        for number, recognition in zip(self.numbers, recognitions, strict=True):
+            yield Outcome(number, recognition=recognition)
 
 
 class PictureReader(ABC):
@@ -116,6 +139,10 @@ class PictureReader(ABC):
         Returns:
             The hypotheses of each picture, at least one, the best first.
         """
+
+    def begin_process(self) -> PictureReader:
+        """The reader as it computes in a process of its own that has just begun, one of several: by one thread."""
+        return self
 
     @cached_property
     def rules(self) -> CombinedFilter:
@@ -200,10 +227,36 @@ class PictureReader(ABC):
             ValueError: What can't be done on this machine, with this model.
         """
         options = options if options is not None else RecognitionOptions()
+        for item in self.groups(sources, options):
+            if isinstance(item, Outcome):
+                yield item
+            else:
+                yield from item.outcomes(self.read_group(item.pictures, options))
+
+    def groups(
+        self, sources: Iterable[Source], options: RecognitionOptions, parts: int = 1
+    ) -> Iterator[PictureGroup | Outcome]:
+        """Prepare a stream of pictures, and bring those with formulas of like length together.
+
+        Args:
+            sources: Taken some hundreds at a time.
+            options: How large groups may be, and the scale.
+            parts: Of one size, and a multiple of so many, are the groups of those hundreds, the longest first.
+
+        Yields:
+            Pictures to be decoded together, or the outcome of one that can't be read.
+        """
         numbered = enumerate(sources)
         together = options.pictures_together
         window_size = max(together, min(together * _WINDOW_BATCHES, _WINDOW_PICTURES))
-        while window := list(itertools.islice(numbered, window_size)):
+        # Several who decode wait until the first window is prepared, but not for the others.
+        sizes_of_windows = itertools.chain(
+            [window_size if parts == 1 else parts * _FIRST_PICTURES], itertools.repeat(window_size)
+        )
+        for size in sizes_of_windows:
+            window = list(itertools.islice(numbered, size))
+            if not window:
+                return
             prepared: list[tuple[int, PreparedPicture]] = []
             for number, source in window:
                 try:
@@ -212,11 +265,12 @@ class PictureReader(ABC):
                     yield Outcome(number, error=error)
             sizes = np.array([picture.image.shape for _, picture in prepared], dtype=np.int64)
             ink = np.array([(255 - picture.image).sum() for _, picture in prepared])
-            for group in group_pictures(sizes, ink, together):
-                chosen = [prepared[index] for index in group]
-                recognitions = self._read([picture for _, picture in chosen], options)
-                for (number, _), recognition in zip(chosen, recognitions, strict=True):
-                    yield Outcome(number, recognition=recognition)
+            groups = group_pictures(sizes, ink, _group_size(len(prepared), together, parts))
+            for group in (
+                groups if parts == 1 else reversed(groups)
+            ):  # who begins with the longest ends together
+                numbers, pictures = zip(*(prepared[index] for index in group), strict=True)
+                yield PictureGroup(numbers, pictures)
 
     def prepare(self, source: Source, scale: Scale = "auto") -> PreparedPicture:
         """Load a picture and bring it to the form that the model reads.
@@ -238,7 +292,10 @@ class PictureReader(ABC):
             raise
         return PreparedPicture(prepared, factor, geometry, time.perf_counter() - start)
 
-    def _read(self, pictures: Sequence[PreparedPicture], options: RecognitionOptions) -> list[Recognition]:
+    def read_group(
+        self, pictures: Sequence[PreparedPicture], options: RecognitionOptions
+    ) -> list[Recognition]:
+        """What prepared pictures say; they are decoded together."""
         start = time.perf_counter()
         decoded = self._decode([picture.image for picture in pictures], options)
         kept = options.nbest if options.rerank is None else options.beam
@@ -275,6 +332,14 @@ class PictureReader(ABC):
             score=hypothesis.score,
             token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
         )
+
+
+def _group_size(pictures: int, most: int, parts: int) -> int:
+    """Of groups of one size, as many for each of the parts."""
+    if parts == 1:
+        return most
+    rounds = math.ceil(pictures / (most * parts))
+    return max(1, math.ceil(pictures / max(1, rounds * parts)))
 
 
 def _render_reranker() -> Reranker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +72,23 @@ class Recognizer(PictureReader):
             torch.set_num_threads(threads)
         return cls(read_model(model), device=device or "cpu")
 
+    def __reduce__(self) -> tuple[Callable[[ModelFile, str], Recognizer], tuple[ModelFile, str]]:
+        return _rebuilt, (self.model, str(self.device))  # packed weights don't travel to other processes
+
+    def begin_process(self) -> Recognizer:
+        """See `PictureReader.begin_process`."""
+        torch.set_num_threads(1)
+        return self
+
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
     ) -> list[list[DecodedHypothesis]]:
         rules = self.rules if options.constrained else None
         return decode_pictures(self.decoder, pictures, options.decoding_settings(), rules, self.device)
+
+
+def _rebuilt(model: ModelFile, device: str) -> Recognizer:
+    return Recognizer(model, device=device)
 
 
 def decode_pictures(

@@ -331,18 +331,19 @@ def test_memory_that_runs_out_loses_nothing_that_was_read(
     assert "--batch-size" in err
 
 
-def test_ctrl_c_in_the_middle_of_a_thousand(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_in_the_middle_of_a_thousand(model: Path, tmp_path: Path, processes: int) -> None:
     picture, out = formula_picture(tmp_path / "a.png"), tmp_path / "read.tsv"
     (tmp_path / "list").write_text(f"{picture}\n" * 100_000)
     options = ("--from-list", tmp_path / "list", "--output", out, "--batch-size", 2, "--model", model, *SHORT)
-    process = start_predict(*options)
+    process = start_predict(*options, "--processes", processes, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
         while not (out.exists() and out.read_bytes().count(b"\n") > 20):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, err = process.communicate(timeout=120)
     finally:
         process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -21,6 +22,7 @@ from im2latex_fairseq.onnx_runtime.onnx_model import write_onnx_model
 from im2latex_fairseq.onnx_runtime.recognizer import OnnxRecognizer
 from im2latex_fairseq.recognition.checkpoint_conversion import convert_checkpoint
 from im2latex_fairseq.recognition.model_file import ModelFile
+from im2latex_fairseq.recognition.parallel_reader import ParallelReader
 from im2latex_fairseq.recognition.recognizer import Recognizer
 from im2latex_fairseq.recognition.results import Recognition
 from tests.recognition.tiny_models import tiny_model
@@ -86,6 +88,13 @@ def test_trained_models_as_torch_reads(checkpoint: Path, pictures: list[np.ndarr
 def test_together_as_alone(onnx: OnnxRecognizer, pictures: list[np.ndarray]) -> None:
     together = onnx.predict(pictures, beam=3, nbest=2, batch_size=10)
     assert_same(together, [onnx.predict(picture, beam=3, nbest=2) for picture in pictures])
+
+
+def test_several_processes_read_the_same(onnx: OnnxRecognizer, pictures: list[np.ndarray]) -> None:
+    with ParallelReader(onnx, 2) as several:
+        assert_same(several.predict(pictures, max_len=12), onnx.predict(pictures, max_len=12))
+    other = pickle.loads(pickle.dumps(onnx))
+    assert_same(other.predict(pictures[:3], max_len=12), onnx.predict(pictures[:3], max_len=12))
 
 
 def test_bfloat16_is_refused(onnx: OnnxRecognizer, pictures: list[np.ndarray]) -> None:
