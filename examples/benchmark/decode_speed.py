@@ -35,6 +35,7 @@ from examples.benchmark.decode_contenders import (
 )
 from examples.benchmark.decode_growth import growth, growth_table, plot_growth
 from examples.benchmark.decode_limit import Limit, limit_table, measure_limit
+from examples.benchmark.decode_processes import Shared, measure_processes, processes_table
 from examples.benchmark.train_speed import CLOCKS, machine
 
 PARTS = ("encoder", "decoder", "reordering")
@@ -192,19 +193,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sections: list[tuple[str, str]] = []
     limits: list[Limit] = []
     turns: list[Turns] = []
+    shared: list[Shared] = []
     for batch_size in options.batch_sizes:
         count = options.pictures if batch_size > 1 else options.single_pictures
         batches = bench.batches(count, batch_size)
         for beam in options.beams:
             turns += bench.measure(batches, beam, batch_size, options.contenders)
             print(speed_table(turns).split("\n")[-len(options.contenders) :], flush=True)
+            if options.processes > 1 and batch_size > 1:
+                shared += measure_processes(
+                    bench, batches, beam, batch_size, options.contenders, options.processes
+                )
             rates = {t.name: t.rate for t in turns if (t.beam, t.batch_size) == (beam, batch_size)}
             limits += [
                 measure_limit(bench, name, batches, beam, batch_size, rates[name])
                 for name in (EXACT, ROUNDED)
                 if name in rates
             ]
-    sections += [("Speed", speed_table(turns)), ("What the arithmetic alone would take", limit_table(limits))]
+    sections.append(("Speed", speed_table(turns)))
+    if shared:
+        sections.append(("By several processes", processes_table(shared, turns)))
+    sections.append(("What the arithmetic alone would take", limit_table(limits)))
     if options.check:
         batches = bench.batches(options.check_pictures or options.pictures, max(options.batch_sizes))
         reports = [check(bench, batches, beam) for beam in options.beams]
@@ -250,6 +259,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-sizes", type=_numbers, default=[1, 64], help="default 1,64")
     parser.add_argument("--max-len", type=int, default=200, help="longest output, in tokens (default 200)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        help="let so many of one thread each share the batches out, as well (default 1: don't)",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--clock",
@@ -271,6 +286,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.clock == "cpu" and options.threads != 1:
         parser.error("--clock cpu needs --threads 1")
+    if options.processes > 1 and (options.clock == "cpu" or options.device != "cpu"):
+        parser.error("--processes are timed on the CPU, by the wall clock")
     return options
 
 

@@ -19,7 +19,8 @@ from examples.benchmark.decode_contenders import (
     decode,
 )
 from examples.benchmark.decode_growth import line
-from examples.benchmark.decode_speed import Bench, main
+from examples.benchmark.decode_processes import measure_processes, processes_table
+from examples.benchmark.decode_speed import Bench, Turns, main
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +111,27 @@ def test_peak_memory() -> None:
 def test_a_line_and_a_parabola() -> None:
     assert line([1, 2, 3, 4], [3, 5, 7, 9]) == pytest.approx((2, 1, 1))
     assert line([1, 2, 3, 4], [1, 4, 9, 16])[2] < 0.99
+
+
+def test_processes_share_the_batches_out(bench: Bench) -> None:
+    """Each picture once, and the work done elsewhere: what isn't measured has no rate."""
+    batches = bench.batches(6, 2)
+    threads = torch.get_num_threads()
+    measured = measure_processes(bench, batches, 2, 2, [STOCK, EXACT], 2)
+    assert torch.get_num_threads() == threads
+    assert [(one.name, one.processes) for one in measured] == [(STOCK, 2), (EXACT, 2)]
+    turns = [Turns(STOCK, 2, 2, seconds=2.0, pictures=6)]
+    rows = processes_table(measured, turns).split("\n")[2:]
+    for row, one in zip(rows, measured, strict=True):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[:5] == ["2", "2", one.name, "2", f"{one.rate:.1f}"]
+        assert cells[5] == (f"{one.rate / 3.0:.2f}" if one.name == STOCK else "")
+        assert cells[6:] == [f"{one.rate / 3.0:.2f}", f"{one.rate / measured[0].rate:.2f}"]
+
+
+def test_a_process_that_fails_is_said(bench: Bench) -> None:
+    batches = bench.batches(6, 2)
+    damaged = [dict(batch) for batch in batches]
+    damaged[0] = {"net_input": {**batches[0]["net_input"], "src_tokens": torch.zeros(2, 1, 800, 800, 2)}}
+    with pytest.raises(RuntimeError, match="ours, float32: a process failed"):
+        measure_processes(bench, damaged, 2, 2, [EXACT], 2)
