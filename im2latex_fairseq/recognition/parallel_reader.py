@@ -17,13 +17,8 @@ from numpy.typing import NDArray
 
 from im2latex_fairseq.recognition.interruption import interruption_held
 from im2latex_fairseq.recognition.options import RecognitionOptions
-from im2latex_fairseq.recognition.picture_reader import (
-    DecodedIds,
-    PictureGroup,
-    PictureReader,
-    PreparedPicture,
-    Source,
-)
+from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPicture
+from im2latex_fairseq.recognition.picture_reader import DecodedIds, PictureReader, Source
 from im2latex_fairseq.recognition.results import Outcome, Recognition
 
 # Forked processes share the model's memory with the first one, and begin at once. Elsewhere than on Linux the

@@ -1,13 +1,10 @@
-"""From pictures to results around any decoder: windows of sources, preparation, batches, readings; no torch."""
+"""From pictures to results around any decoder: preparation, groups, readings; no torch."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
@@ -15,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from im2latex_fairseq.data.batching import group_pictures
 from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
 from im2latex_fairseq.images.preparation_settings import PreparationSettings
-from im2latex_fairseq.images.prepared_geometry import PreparedGeometry
 from im2latex_fairseq.images.transforms import prepare_with_geometry
 from im2latex_fairseq.latex.formatter import format_tokens
 from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
 from im2latex_fairseq.recognition.options import OptionFields, RecognitionOptions, Reranker, Scale
+from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPicture, group_prepared, windows
 from im2latex_fairseq.recognition.plausibility import plausibility
 from im2latex_fairseq.recognition.results import Outcome, Reading, Recognition
 from im2latex_fairseq.recognition.scale import KnownText, estimate_scale
@@ -36,16 +32,6 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
 """A picture, or a function that returns it when it is the picture's turn."""
-
-_WINDOW_BATCHES = 8
-"""Pictures of so many batches are prepared before the first is decoded, so that like lengths meet."""
-
-_WINDOW_PICTURES = 512
-"""No more than these, unless a batch has more."""
-
-
-_FIRST_PICTURES = 48
-"""So many of the first window go to each of several who decode."""
 
 
 class DecodedIds(Protocol):
@@ -65,41 +51,6 @@ class DecodedIds(Protocol):
     def token_log_probabilities(self) -> Sequence[float]:
         """One a token, then that of the end."""
         ...
-
-
-@dataclass(frozen=True)
-class PreparedPicture:
-    """A picture as the model reads it.
-
-    Attributes:
-        image: (H, W), uint8, 255 = paper.
-        scale: Factor by which it was scaled.
-        geometry: Where its pixels lie in the picture that was given.
-        seconds: That loading and preparing took.
-    """
-
-    image: NDArray[np.uint8]
-    scale: float
-    geometry: PreparedGeometry
-    seconds: float
-
-
-@dataclass(frozen=True)
-class PictureGroup:
-    """Pictures that are decoded together.
-
-    Attributes:
-        numbers: Their places among the sources.
-        pictures: As the model reads them.
-    """
-
-    numbers: tuple[int, ...]
-    pictures: tuple[PreparedPicture, ...]
-
-    def outcomes(self, recognitions: Sequence[Recognition]) -> Iterator[Outcome]:
-        """Of what its pictures say."""
-        for number, recognition in zip(self.numbers, recognitions, strict=True):
-            yield Outcome(number, recognition=recognition)
 
 
 class PictureReader(ABC):
@@ -241,36 +192,20 @@ class PictureReader(ABC):
         Args:
             sources: Taken some hundreds at a time.
             options: How large groups may be, and the scale.
-            parts: Of one size, and a multiple of so many, are the groups of those hundreds, the longest first.
+            parts: How many decode at the same time.
 
         Yields:
             Pictures to be decoded together, or the outcome of one that can't be read.
         """
-        numbered = enumerate(sources)
         together = options.pictures_together
-        window_size = max(together, min(together * _WINDOW_BATCHES, _WINDOW_PICTURES))
-        # Several who decode wait until the first window is prepared, but not for the others.
-        sizes_of_windows = itertools.chain(
-            [window_size if parts == 1 else parts * _FIRST_PICTURES], itertools.repeat(window_size)
-        )
-        for size in sizes_of_windows:
-            window = list(itertools.islice(numbered, size))
-            if not window:
-                return
+        for window in windows(enumerate(sources), together, parts):
             prepared: list[tuple[int, PreparedPicture]] = []
             for number, source in window:
                 try:
                     prepared.append((number, self.prepare(source, options.scale)))
                 except ImageError as error:
                     yield Outcome(number, error=error)
-            sizes = np.array([picture.image.shape for _, picture in prepared], dtype=np.int64)
-            ink = np.array([(255 - picture.image).sum() for _, picture in prepared])
-            groups = group_pictures(sizes, ink, _group_size(len(prepared), together, parts))
-            for group in (
-                groups if parts == 1 else reversed(groups)
-            ):  # who begins with the longest ends together
-                numbers, pictures = zip(*(prepared[index] for index in group), strict=True)
-                yield PictureGroup(numbers, pictures)
+            yield from group_prepared(prepared, together, parts)
 
     def prepare(self, source: Source, scale: Scale = "auto") -> PreparedPicture:
         """Load a picture and bring it to the form that the model reads.
@@ -332,14 +267,6 @@ class PictureReader(ABC):
             score=hypothesis.score,
             token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
         )
-
-
-def _group_size(pictures: int, most: int, parts: int) -> int:
-    """Of groups of one size, as many for each of the parts."""
-    if parts == 1:
-        return most
-    rounds = math.ceil(pictures / (most * parts))
-    return max(1, math.ceil(pictures / max(1, rounds * parts)))
 
 
 def _render_reranker() -> Reranker:

@@ -16,7 +16,7 @@ from PIL import Image
 from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.preparation_settings import PreparationSettings
-from im2latex_fairseq.recognition import picture_reader
+from im2latex_fairseq.recognition import picture_groups
 from im2latex_fairseq.recognition.options import RecognitionOptions
 from im2latex_fairseq.recognition.picture_reader import PictureReader
 from im2latex_fairseq.recognition.results import Reading, Recognition
@@ -142,7 +142,7 @@ def test_results_come_as_soon_as_they_are_known() -> None:
     reader = CountingReader()
     outcomes = reader.recognize(endless(), RecognitionOptions(batch_size=2))
     first = [next(outcomes) for _ in range(10)]
-    assert len(taken) == 2 * picture_reader._WINDOW_BATCHES
+    assert len(taken) == 2 * picture_groups._WINDOW_GROUPS
     assert len(reader.batches) == 1
     assert sorted(outcome.number for outcome in first) == [0, 1, 2, 3, 5, 7, 9, 11, 13, 15]
     for outcome in first:
