@@ -84,7 +84,8 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         type=_scale,
         default="auto",
-        help="factor that brings the text to 12 pt at 100 dpi (0.5 for 200 dpi), or auto: by the picture itself",
+        help="factor that brings the text to 12 pt at 100 dpi (0.5 for 200 dpi), or auto: by the picture itself, and "
+        "readings with hardly any confidence are tried in other sizes, which takes several times as long",
     )
     group.add_argument(
         "--no-constrained",

@@ -22,7 +22,7 @@ Rerank: TypeAlias = "Reranker | Literal['render'] | None"
 """Or "render", which draws the readings and prefers those that look like the picture; None: as the search ranks."""
 
 Scale: TypeAlias = "float | Literal['auto'] | None"
-"""Factor for both sides of a picture; "auto" estimates it from the picture; None is 1."""
+"""Factor for both sides of a picture; "auto" finds it by the picture; None is 1."""
 
 
 class OptionFields(TypedDict, total=False):
@@ -52,7 +52,8 @@ class RecognitionOptions:
         length_penalty: Scores are sums of log-probabilities / length ** length_penalty.
         precision: "float32", or "bfloat16" for weights, keys and values.
         constrained: Only outputs that are well formed LaTeX and don't repeat themselves without end.
-        scale: Factor that brings pictures to the size that the model knows; "auto" estimates it.
+        scale: Factor that brings pictures to the size that the model knows; "auto" estimates it, and tries other
+            sizes where the reading has hardly any confidence (`second_look`), which takes several times as long.
         rerank: Puts the `beam` best readings in another order before the `nbest` first are kept; "render" by
             drawing them.
 

@@ -36,12 +36,14 @@ class PreparedPicture:
         scale: Factor by which it was scaled.
         geometry: Where its pixels lie in the picture that was given.
         seconds: That loading and preparing took.
+        given: What it was made from, as far as there is ink, (H, W), uint8; None where nobody needs it.
     """
 
     image: NDArray[np.uint8]
     scale: float
     geometry: PreparedGeometry
     seconds: float
+    given: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
 from im2latex_fairseq.images.preparation_settings import PreparationSettings
+from im2latex_fairseq.images.prepared_geometry import PreparedGeometry
 from im2latex_fairseq.images.transforms import prepare_with_geometry
 from im2latex_fairseq.latex.formatter import format_tokens
 from im2latex_fairseq.recognition.model_file import SPECIAL_SYMBOLS
@@ -24,6 +26,7 @@ from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPi
 from im2latex_fairseq.recognition.plausibility import plausibility
 from im2latex_fairseq.recognition.results import Outcome, Reading, Recognition
 from im2latex_fairseq.recognition.scale import KnownText, estimate_scale
+from im2latex_fairseq.recognition.second_look import look_again
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
 """A picture, or a function that returns it when it is the picture's turn."""
+
+
+_MOST_KEPT_PIXELS = 500_000
+"""Of a picture, until it has been read without doubt; hundreds wait at the same time."""
 
 
 class DecodedIds(Protocol):
@@ -225,12 +232,23 @@ class PictureReader(ABC):
             if isinstance(picture, (str, Path)):
                 raise ImageError(f"{picture}: {error}", reason=error.reason) from error
             raise
-        return PreparedPicture(prepared, factor, geometry, time.perf_counter() - start)
+        given = _around_ink(image, prepared, geometry) if scale == "auto" else None
+        return PreparedPicture(prepared, factor, geometry, time.perf_counter() - start, given)
 
     def read_group(
         self, pictures: Sequence[PreparedPicture], options: RecognitionOptions
     ) -> list[Recognition]:
-        """What prepared pictures say; they are decoded together."""
+        """What prepared pictures say; they are decoded together, and doubtful ones in other sizes as well."""
+        return look_again(pictures, self._read(pictures, options), self._read, self._resized, options)
+
+    def _resized(self, picture: PreparedPicture, scale: float) -> PreparedPicture:
+        """A picture, prepared anew with another factor."""
+        start = time.perf_counter()
+        assert picture.given is not None, "kept where other sizes may be asked for"
+        prepared, geometry = prepare_with_geometry(picture.given, self.preparation, scale=scale)
+        return PreparedPicture(prepared, scale, geometry, picture.seconds + time.perf_counter() - start)
+
+    def _read(self, pictures: Sequence[PreparedPicture], options: RecognitionOptions) -> list[Recognition]:
         start = time.perf_counter()
         decoded = self._decode([picture.image for picture in pictures], options)
         kept = options.nbest if options.rerank is None else options.beam
@@ -267,6 +285,16 @@ class PictureReader(ABC):
             score=hypothesis.score,
             token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
         )
+
+
+def _around_ink(
+    image: NDArray[np.uint8], prepared: NDArray[np.uint8], geometry: PreparedGeometry
+) -> NDArray[np.uint8] | None:
+    """The part of a picture that was prepared, to be kept for other sizes; None if that is too much."""
+    height, width = prepared.shape
+    top, left, bottom, right = geometry.to_original((0, 0, height, width))
+    part = image[math.floor(top) : math.ceil(bottom), math.floor(left) : math.ceil(right)]
+    return part.copy() if part.size <= _MOST_KEPT_PIXELS else None
 
 
 def _render_reranker() -> Reranker:
