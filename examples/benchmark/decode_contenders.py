@@ -173,3 +173,8 @@ def _of_status(name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def first_pictures(batch: Batch, count: int) -> Batch:
+    """A batch of the first pictures of another, to decode them alone."""
+    return {"net_input": {name: tensor[:count] for name, tensor in batch["net_input"].items()}}

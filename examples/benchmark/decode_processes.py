@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from examples.benchmark.decode_contenders import STOCK, Batch, build_generator, decode
+from examples.benchmark.decode_contenders import STOCK, Batch, build_generator, decode, first_pictures
 
 if TYPE_CHECKING:
     from examples.benchmark.decode_speed import Bench, Turns
@@ -112,8 +112,8 @@ def _work(
     bench: Bench, batches: Sequence[Batch], beam: int, name: str, turn: Any, start: Any, done: Any
 ) -> None:
     generator = build_generator(name, bench.task, bench.models, beam, bench.max_len)
-    small = {key: tensor[:2] for key, tensor in batches[-1]["net_input"].items()}
-    decode(name, generator, bench.task, bench.models, {"net_input": small})  # libraries load, tables are made
+    # libraries load, tables are made
+    decode(name, generator, bench.task, bench.models, first_pictures(batches[-1], 2))
     start.wait(_SECONDS_TO_GET_READY)
     pictures = 0
     while True:

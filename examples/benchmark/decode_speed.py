@@ -32,6 +32,7 @@ from examples.benchmark.decode_contenders import (
     Watch,
     build_generator,
     decode,
+    first_pictures,
 )
 from examples.benchmark.decode_growth import growth, growth_table, plot_growth
 from examples.benchmark.decode_limit import Limit, limit_table, measure_limit
@@ -122,7 +123,7 @@ class Bench:
             name: build_generator(name, self.task, self.models, beam, self.max_len) for name in names
         }
         for name in names:  # libraries load, tables are made
-            decode(name, generators[name], self.task, self.models, _first(batches[0], 2))
+            decode(name, generators[name], self.task, self.models, first_pictures(batches[0], 2))
         memory = PeakMemory(self.device)
         for number, batch in enumerate(batches):
             for turn in np.roll(np.array(turns, dtype=object), number):
@@ -154,10 +155,6 @@ class Bench:
         """Hypotheses of all batches by a contender."""
         generator = build_generator(name, self.task, self.models, beam, self.max_len)
         return [decode(name, generator, self.task, self.models, batch) for batch in batches]
-
-
-def _first(batch: Batch, count: int) -> Batch:
-    return {"net_input": {name: tensor[:count] for name, tensor in batch["net_input"].items()}}
 
 
 def speed_table(turns: Sequence[Turns]) -> str:
