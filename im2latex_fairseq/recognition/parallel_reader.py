@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from im2latex_fairseq.recognition.interruption import interruption_held
 from im2latex_fairseq.recognition.options import RecognitionOptions
-from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPicture
+from im2latex_fairseq.recognition.picture_groups import PictureGroup
 from im2latex_fairseq.recognition.picture_reader import DecodedIds, PictureReader, Source
 from im2latex_fairseq.recognition.results import Outcome, Recognition
+from im2latex_fairseq.recognition.second_look import DoubtfulPictures
 
 # Forked processes share the model's memory with the first one, and begin at once. Elsewhere than on Linux the
 # systems' own libraries may not survive it.
@@ -88,6 +89,7 @@ class ParallelReader(PictureReader):
         self._begin(options)
         items = self.groups(sources, options, self._count)
         ready: deque[PictureGroup] = deque()
+        doubtful = DoubtfulPictures(options.pictures_together)
         more = True
         while True:
             while (
@@ -104,11 +106,17 @@ class ParallelReader(PictureReader):
             self._hand_out(ready, options)
             busy = [process for process in self._processes if process.group is not None]
             if not busy:
-                return
+                ready.extend(doubtful.take(self._count))
+                if not ready:
+                    return
+                continue
             for process in _finished(busy):
                 group, recognitions = process.take()
+                outcomes = list(doubtful.outcomes(group, recognitions))
+                if doubtful.are_enough:
+                    ready.extend(doubtful.take())
                 self._hand_out(ready, options)
-                yield from group.outcomes(recognitions)
+                yield from outcomes
 
     def _begin(self, options: RecognitionOptions) -> None:
         if self._processes:
@@ -151,7 +159,7 @@ class _ReaderProcess:
 
     def give(self, group: PictureGroup, options: RecognitionOptions) -> None:
         self.group = group
-        self._send((group.pictures, options))
+        self._send((group, options))
 
     def take(self) -> tuple[PictureGroup, list[Recognition]]:
         """The group that it was at, and what it says; waits for it."""
@@ -174,7 +182,7 @@ class _ReaderProcess:
             self._process.join()
         self.connection.close()
 
-    def _send(self, message: tuple[tuple[PreparedPicture, ...], RecognitionOptions]) -> None:
+    def _send(self, message: tuple[PictureGroup, RecognitionOptions]) -> None:
         try:
             self.connection.send(message)
         except ConnectionError as error:
@@ -206,12 +214,12 @@ def _serve(reader: PictureReader, connection: Connection, other_end: Connection)
     reader = reader.begin_process()
     while True:
         try:
-            pictures, options = connection.recv()
+            group, options = connection.recv()
         except (EOFError, ConnectionError):
             return
         answer: list[Recognition] | Exception
         try:
-            answer = reader.read_group(pictures, options)
+            answer = reader.read_group(group, options)
         except Exception as error:
             answer = _sendable(error)
         try:

@@ -53,10 +53,12 @@ class PictureGroup:
     Attributes:
         numbers: Their places among the sources.
         pictures: As the model reads them.
+        doubted: What they were read as, where they are to be looked at again; empty where they weren't read yet.
     """
 
     numbers: tuple[int, ...]
     pictures: tuple[PreparedPicture, ...]
+    doubted: tuple[Recognition, ...] = ()
 
     def outcomes(self, recognitions: Sequence[Recognition]) -> Iterator[Outcome]:
         """Of what its pictures say."""

@@ -26,7 +26,7 @@ from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPi
 from im2latex_fairseq.recognition.plausibility import plausibility
 from im2latex_fairseq.recognition.results import Outcome, Reading, Recognition
 from im2latex_fairseq.recognition.scale import KnownText, estimate_scale
-from im2latex_fairseq.recognition.second_look import look_again
+from im2latex_fairseq.recognition.second_look import DoubtfulPictures, look_again
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -185,11 +185,21 @@ class PictureReader(ABC):
             ValueError: What can't be done on this machine, with this model.
         """
         options = options if options is not None else RecognitionOptions()
+        doubtful = DoubtfulPictures(options.pictures_together)
         for item in self.groups(sources, options):
             if isinstance(item, Outcome):
                 yield item
-            else:
-                yield from item.outcomes(self.read_group(item.pictures, options))
+                continue
+            yield from doubtful.outcomes(item, self.read_group(item, options))
+            if doubtful.are_enough:
+                yield from self._outcomes_of_all(doubtful.take(), options)
+        yield from self._outcomes_of_all(doubtful.take(), options)
+
+    def _outcomes_of_all(
+        self, groups: Iterable[PictureGroup], options: RecognitionOptions
+    ) -> Iterator[Outcome]:
+        for group in groups:
+            yield from group.outcomes(self.read_group(group, options))
 
     def groups(
         self, sources: Iterable[Source], options: RecognitionOptions, parts: int = 1
@@ -235,11 +245,11 @@ class PictureReader(ABC):
         given = _around_ink(image, prepared, geometry) if scale == "auto" else None
         return PreparedPicture(prepared, factor, geometry, time.perf_counter() - start, given)
 
-    def read_group(
-        self, pictures: Sequence[PreparedPicture], options: RecognitionOptions
-    ) -> list[Recognition]:
-        """What prepared pictures say; they are decoded together, and doubtful ones in other sizes as well."""
-        return look_again(pictures, self._read(pictures, options), self._read, self._resized, options)
+    def read_group(self, group: PictureGroup, options: RecognitionOptions) -> list[Recognition]:
+        """What prepared pictures say, decoded together; those that were read with doubt are read in other sizes."""
+        if group.doubted:
+            return look_again(group.pictures, group.doubted, self._read, self._resized, options)
+        return self._read(group.pictures, options)
 
     def _resized(self, picture: PreparedPicture, scale: float) -> PreparedPicture:
         """A picture, prepared anew with another factor."""

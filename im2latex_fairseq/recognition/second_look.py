@@ -4,6 +4,9 @@ The size of the text is estimated before anything is read (`scale`), and the est
 like an enlarged one. A model reads text of a wrong size badly, but it knows: its own probabilities are the better
 judge of the size. So a doubtful picture is read greedily in sizes a step apart, farther on the side where it becomes
 likelier, and in its own size; then the likeliest size is read as it was asked for.
+
+A search takes as many steps as its longest formula has tokens, however few pictures it reads: doubtful ones are
+gathered from all groups and looked at together.
 """
 
 from __future__ import annotations
@@ -14,15 +17,51 @@ from dataclasses import dataclass, field, replace
 
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.recognition.options import RecognitionOptions
-from im2latex_fairseq.recognition.picture_groups import PreparedPicture, group_prepared
-from im2latex_fairseq.recognition.results import Recognition
+from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPicture, group_prepared
+from im2latex_fairseq.recognition.results import Outcome, Recognition
 
 DOUBT = 0.03
 """Readings with less confidence are doubted."""
 
 _STEP = 1.28
 _ROUNDS = 3
+_MOST_LONGER, _MORE_TOKENS = 1.25, 16  # than the longest first reading
 _SAME = 1.1  # sizes within this factor of each other are one
+
+
+class DoubtfulPictures:
+    """Gathers the pictures that were read with doubt, out of many groups.
+
+    Args:
+        enough: So many are looked at together.
+    """
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._waiting: list[tuple[int, PreparedPicture, Recognition]] = []
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether it is time to `take` them."""
+        return len(self._waiting) >= self._enough
+
+    def outcomes(self, group: PictureGroup, recognitions: Sequence[Recognition]) -> Iterator[Outcome]:
+        """What a group says, but for what is doubted and can be read in other sizes: that waits for a second look."""
+        for number, picture, recognition in zip(group.numbers, group.pictures, recognitions, strict=True):
+            if not group.doubted and picture.given is not None and recognition.confidence < DOUBT:
+                self._waiting.append((number, picture, recognition))
+            else:
+                yield Outcome(number, recognition=recognition)
+
+    def take(self, parts: int = 1) -> list[PictureGroup]:
+        """Those that wait, in groups of one size for so many who read at the same time; none where none waits."""
+        waiting, self._waiting = self._waiting, []
+        groups = []
+        for first in range(min(parts, len(waiting))):
+            numbers, pictures, recognitions = zip(*waiting[first::parts], strict=True)
+            groups.append(PictureGroup(numbers, pictures, recognitions))
+        return groups
+
 
 Read = Callable[[Sequence[PreparedPicture], RecognitionOptions], Sequence[Recognition]]
 Resize = Callable[[PreparedPicture, float], PreparedPicture]
@@ -71,8 +110,8 @@ def look_again(
     """Read doubtful pictures in other sizes.
 
     Args:
-        pictures: Those whose `given` is None stay as they were read.
-        recognitions: What they say.
+        pictures: Their `given` is there.
+        recognitions: What they were read as.
         read: Decodes prepared pictures together.
         resize: Prepares a picture anew with a factor; raises ImageError where that can't be.
         options: Those of `recognitions`.
@@ -84,9 +123,10 @@ def look_again(
     searches = [
         _Search(picture, number, {picture.scale: recognition.readings[0].score})
         for number, (picture, recognition) in enumerate(zip(pictures, recognitions, strict=True))
-        if picture.given is not None and recognition.confidence < DOUBT
     ]
-    quickly = replace(options, beam=1, nbest=1, rerank=None)
+    longest = max((len(recognition.readings[0].tokens) for recognition in recognitions), default=0)
+    most = min(options.max_len, int(_MOST_LONGER * longest) + _MORE_TOKENS)  # in a wrong size some never end
+    quickly = replace(options, beam=1, nbest=1, rerank=None, max_len=most)
     looking = searches
     for _ in range(_ROUNDS):
         looking = [search for search in looking if _look_beside(search, resize)]

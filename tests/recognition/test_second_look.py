@@ -18,10 +18,11 @@ from im2latex_fairseq.images.preparation_settings import PreparationSettings
 from im2latex_fairseq.images.transforms import prepare_with_geometry
 from im2latex_fairseq.recognition import second_look
 from im2latex_fairseq.recognition.options import RecognitionOptions
-from im2latex_fairseq.recognition.picture_groups import PreparedPicture
+from im2latex_fairseq.recognition.picture_groups import PictureGroup, PreparedPicture
+from im2latex_fairseq.recognition.picture_reader import PictureReader
 from im2latex_fairseq.recognition.recognizer import Recognizer
 from im2latex_fairseq.recognition.results import Reading, Recognition
-from im2latex_fairseq.recognition.second_look import DOUBT, look_again
+from im2latex_fairseq.recognition.second_look import DOUBT, DoubtfulPictures, look_again
 
 SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "quickstart" / "pictures"
 OPTIONS = RecognitionOptions(beam=3, nbest=2, batch_size=4)
@@ -109,12 +110,79 @@ def test_the_pictures_own_size_is_tried() -> None:
     assert found.scale == 1.0
 
 
-def test_sure_readings_and_those_that_nobody_kept_are_left_alone() -> None:
+def test_nothing_doubted_nothing_read() -> None:
     model = Model()
-    assert [r.scale for r in look(model, [picture(0.5, 1.0)], confidence=DOUBT)] == [0.5]
-    assert [r.scale for r in look(model, [picture(0.5, 1.0, kept=False)])] == [0.5]
     assert look(model, []) == []
     assert model.read_with == []
+
+
+def read_group(
+    pictures: Sequence[PreparedPicture], confidences: Sequence[float]
+) -> tuple[PictureGroup, list[Recognition]]:
+    group = PictureGroup(tuple(range(10, 10 + len(pictures))), tuple(pictures))
+    return group, [Model.recognition(one, sure) for one, sure in zip(pictures, confidences, strict=True)]
+
+
+def test_sure_readings_and_those_that_nobody_kept_do_not_wait() -> None:
+    doubtful = DoubtfulPictures(2)
+    pictures = [picture(0.5, 1.0), picture(0.6, 1.0, kept=False), picture(0.7, 1.0)]
+    outcomes = list(doubtful.outcomes(*read_group(pictures, [DOUBT, 0.0, DOUBT / 2])))
+    assert [outcome.number for outcome in outcomes] == [10, 11]
+    assert not doubtful.are_enough
+    (waiting,) = doubtful.take()
+    assert (waiting.numbers, waiting.pictures) == ((12,), (pictures[2],))
+    assert [reading.scale for reading in waiting.doubted] == [0.7]
+    assert doubtful.take() == []
+
+
+def test_what_was_looked_at_again_does_not_wait_again() -> None:
+    doubtful = DoubtfulPictures(1)
+    group, recognitions = read_group([picture(0.5, 1.0)], [0.0])
+    assert list(doubtful.outcomes(group, recognitions)) == []
+    assert doubtful.are_enough
+    (waiting,) = doubtful.take()
+    assert [outcome.number for outcome in doubtful.outcomes(waiting, recognitions)] == [10]
+    assert doubtful.take() == []
+
+
+@given(st.lists(st.floats(0, 2 * DOUBT), max_size=20), st.integers(1, 4))
+def test_each_picture_comes_out_once(confidences: list[float], parts: int) -> None:
+    doubtful = DoubtfulPictures(4)
+    group, recognitions = read_group([picture(1.0, 1.0)] * len(confidences), confidences)
+    numbers = [outcome.number for outcome in doubtful.outcomes(group, recognitions)]
+    waiting = doubtful.take(parts)
+    assert sorted(numbers + [number for one in waiting for number in one.numbers]) == list(group.numbers)
+    assert len(waiting) <= parts and all(one.numbers for one in waiting)
+    if waiting:
+        assert max(len(one.numbers) for one in waiting) - min(len(one.numbers) for one in waiting) <= 1
+
+
+def test_doubtful_pictures_of_several_groups_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look takes as many steps as its longest formula has tokens, however few pictures it reads."""
+    recognizer = Recognizer.load()
+    paths = [str(path) for path in sorted(SAMPLES.glob("*.png"))]
+    groups: list[PictureGroup] = []
+    first: list[Recognition] = []
+    read = PictureReader.read_group
+
+    def counted(reader: PictureReader, group: PictureGroup, options: RecognitionOptions) -> list[Recognition]:
+        groups.append(group)
+        found = read(reader, group, options)
+        first.extend(found if not group.doubted else [])
+        return found
+
+    monkeypatch.setattr(PictureReader, "read_group", counted)
+    recognizer.predict(paths, batch_size=2, beam=1, scale=1.0)
+    assert len(groups) == 5
+    confidences = sorted(recognition.confidence for recognition in first)
+    monkeypatch.setattr(second_look, "DOUBT", (confidences[4] + confidences[5]) / 2)
+    groups.clear()
+    first.clear()
+    assert len(recognizer.predict(paths, batch_size=2, beam=1)) == 10
+    looked_at = [len(group.numbers) for group in groups if group.doubted]
+    assert len(groups) - len(looked_at) == 5
+    assert sum(looked_at) == sum(recognition.confidence < second_look.DOUBT for recognition in first) >= 3
+    assert all(size >= 2 for size in looked_at[:-1])
 
 
 def test_it_looks_greedily_and_reads_what_it_chose_as_asked() -> None:
@@ -125,7 +193,8 @@ def test_it_looks_greedily_and_reads_what_it_chose_as_asked() -> None:
     *looks, (asked, scales) = model.read_with
     assert asked == OPTIONS and scales == [1.28], "nine in groups of four, those that moved alone"
     for options, _ in looks[:-2]:
-        assert (options.beam, options.nbest, options.max_len) == (1, 1, OPTIONS.max_len)
+        assert (options.beam, options.nbest) == (1, 1)
+        assert options.max_len == 16, "no longer than the first readings, by more than a few tokens"
     assert all(len(scales) <= 4 for _, scales in model.read_with)
     assert all(r.seconds >= 0.5 for r in found)
 
