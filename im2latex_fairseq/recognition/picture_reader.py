@@ -179,7 +179,8 @@ class PictureReader(ABC):
 
         Yields:
             What became of each picture, as soon as it is known, so in another order than the sources;
-            `Outcome.number` is the place. An interruption between two of them loses no result.
+            `Outcome.number` is the place. Readings with hardly any confidence wait for a second look
+            (`second_look`). An interruption between two of them loses no other result.
 
         Raises:
             ValueError: What can't be done on this machine, with this model.
