@@ -31,5 +31,19 @@ class PreparedGeometry:
             self._place(right, 1, width),
         )
 
+    def within(self, origin: tuple[float, float], step: float, size: tuple[int, int]) -> PreparedGeometry:
+        """In the picture that the original is a part of.
+
+        Args:
+            origin: (y, x) of the original's upper left corner there.
+            step: Pixels there for one of the original.
+            size: (height, width) of that picture.
+        """
+        return PreparedGeometry(
+            (origin[0] + step * self.origin[0], origin[1] + step * self.origin[1]),
+            (step * self.step[0], step * self.step[1]),
+            size,
+        )
+
     def _place(self, value: float, axis: int, size: int) -> float:
         return min(max(self.origin[axis] + self.step[axis] * value, 0.0), float(size))

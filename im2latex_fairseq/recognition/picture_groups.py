@@ -33,17 +33,19 @@ class PreparedPicture:
 
     Attributes:
         image: (H, W), uint8, 255 = paper.
-        scale: Factor by which it was scaled.
         geometry: Where its pixels lie in the picture that was given.
+        scale: Factor by which it was scaled.
         seconds: That loading and preparing took.
         given: What it was made from, as far as there is ink, (H, W), uint8; None where nobody needs it.
+        enlarged: How many times as large as that the picture was in truth; that was undone before it was scaled.
     """
 
     image: NDArray[np.uint8]
-    scale: float
     geometry: PreparedGeometry
-    seconds: float
+    scale: float
+    seconds: float = 0.0
     given: NDArray[np.uint8] | None = None
+    enlarged: int = 1
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2latex_fairseq.decoding.confidence import Calibration
+from im2latex_fairseq.images.enlargement import undo_enlargement
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.loader import ImageSource, load_image
 from im2latex_fairseq.images.preparation_settings import PreparationSettings
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 Source: TypeAlias = "ImageSource | Callable[[], ImageSource]"
 """A picture, or a function that returns it when it is the picture's turn."""
 
+
+_MOST_MISJUDGED = 1.5
+"""Times that an enlarged picture's text may be larger than it is estimated."""
 
 _MOST_KEPT_PIXELS = 500_000
 """Of a picture, until it has been read without doubt; hundreds wait at the same time."""
@@ -235,16 +240,33 @@ class PictureReader(ABC):
         picture = source() if callable(source) else source
         image = load_image(picture)
         try:
-            factor = (
-                estimate_scale(image, self.known_text) if scale == "auto" else 1.0 if scale is None else scale
-            )
-            prepared, geometry = prepare_with_geometry(image, self.preparation, scale=factor)
+            if scale == "auto":
+                prepared = self._prepare_by_itself(image)
+            else:
+                factor = 1.0 if scale is None else scale
+                prepared = PreparedPicture(
+                    *prepare_with_geometry(image, self.preparation, scale=factor), scale=factor
+                )
         except ImageError as error:
             if isinstance(picture, (str, Path)):
                 raise ImageError(f"{picture}: {error}", reason=error.reason) from error
             raise
-        given = _around_ink(image, prepared, geometry) if scale == "auto" else None
-        return PreparedPicture(prepared, factor, geometry, time.perf_counter() - start, given)
+        return replace(prepared, seconds=time.perf_counter() - start)
+
+    def _prepare_by_itself(self, image: NDArray[np.uint8]) -> PreparedPicture:
+        """With the factor that the picture suggests; one that was enlarged is brought back to what it was first."""
+        factor = estimate_scale(image, self.known_text)
+        undone = undo_enlargement(image, round(_MOST_MISJUDGED / factor)) if factor < 1 else None
+        if undone is None:
+            prepared, geometry = prepare_with_geometry(image, self.preparation, scale=factor)
+            given = _around_ink(image, prepared, geometry)
+            return PreparedPicture(prepared, geometry, factor, given=given)
+        factor = estimate_scale(undone.image, self.known_text)
+        prepared, geometry = prepare_with_geometry(undone.image, self.preparation, scale=factor)
+        given = _around_ink(undone.image, prepared, geometry)
+        height, width = image.shape
+        geometry = geometry.within(undone.origin, undone.times, (height, width))
+        return PreparedPicture(prepared, geometry, factor, given=given, enlarged=undone.times)
 
     def read_group(self, group: PictureGroup, options: RecognitionOptions) -> list[Recognition]:
         """What prepared pictures say, decoded together; those that were read with doubt are read in other sizes."""
@@ -257,7 +279,8 @@ class PictureReader(ABC):
         start = time.perf_counter()
         assert picture.given is not None, "kept where other sizes may be asked for"
         prepared, geometry = prepare_with_geometry(picture.given, self.preparation, scale=scale)
-        return PreparedPicture(prepared, scale, geometry, picture.seconds + time.perf_counter() - start)
+        seconds = picture.seconds + time.perf_counter() - start
+        return PreparedPicture(prepared, geometry, scale, seconds, enlarged=picture.enlarged)
 
     def _read(self, pictures: Sequence[PreparedPicture], options: RecognitionOptions) -> list[Recognition]:
         start = time.perf_counter()
@@ -272,7 +295,7 @@ class PictureReader(ABC):
             readings = rerank([picture.image for picture in pictures], readings)
         seconds = (time.perf_counter() - start) / len(pictures)
         return [
-            Recognition(ranked[: options.nbest], picture.seconds + seconds, picture.scale)
+            Recognition(ranked[: options.nbest], picture.seconds + seconds, picture.scale / picture.enlarged)
             for picture, ranked in zip(pictures, readings, strict=True)
         ]
 

@@ -26,7 +26,7 @@ def prepared(inks: list[int]) -> list[tuple[int, PreparedPicture]]:
     for number, ink in enumerate(inks):
         image = np.full(16 * 40, 255, dtype=np.uint8)
         image[:ink] = 0
-        pictures.append((number, PreparedPicture(image.reshape(16, 40), 1.0, geometry(), 0.0)))
+        pictures.append((number, PreparedPicture(image.reshape(16, 40), geometry(), 1.0)))
     return pictures
 
 

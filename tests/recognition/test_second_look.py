@@ -64,7 +64,7 @@ GEOMETRY = prepare_with_geometry(BLANK, PreparationSettings())[1]
 
 def picture(scale: float, right: float, *, kept: bool = True) -> PreparedPicture:
     image = np.full((8, 8), round(100 * right), dtype=np.uint8)
-    return PreparedPicture(image, scale, GEOMETRY, 0.5, image if kept else None)
+    return PreparedPicture(image, GEOMETRY, scale, 0.5, image if kept else None)
 
 
 def look(model: Model, pictures: Sequence[PreparedPicture], confidence: float = 0.0) -> list[Recognition]:
