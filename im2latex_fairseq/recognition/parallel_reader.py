@@ -114,7 +114,7 @@ class ParallelReader(PictureReader):
                 group, recognitions = process.take()
                 outcomes = list(doubtful.outcomes(group, recognitions))
                 if doubtful.are_enough:
-                    ready.extend(doubtful.take())
+                    ready.extend(doubtful.take(self._count))  # lest one of them has all at the end
                 self._hand_out(ready, options)
                 yield from outcomes
 
