@@ -252,7 +252,7 @@ class PreparationRun:
             known=known,
             rare_tokens=split.rare_tokens,
             limit=split.limit,
-            seed=self._recipe.seed,
+            seed=split.seed or self._recipe.seed,
         )
         self._record(f"split {split.name}", report)
 

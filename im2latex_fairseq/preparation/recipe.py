@@ -132,6 +132,7 @@ class SplitEntry:
         max_spaces: Formulas with more spacing tokens in a row are dropped; 0 sets no limit.
         rare_tokens: Drop formulas with a token that fewer than this many pairs of the split have.
         limit: At most this many pairs, drawn at random; 0 takes all.
+        seed: Of that draw; 0 takes the recipe's. With one of its own a split for evaluation stays what it is.
     """
 
     name: str
@@ -144,6 +145,7 @@ class SplitEntry:
     max_spaces: int = 0
     rare_tokens: int = 0
     limit: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -191,3 +191,21 @@ def test_a_changed_input_redoes_what_hangs_on_it_alone(tmp_path, data, drawn):
 def test_missing_data_folder(tmp_path, data):
     with pytest.raises(FileNotFoundError, match="no such data folder"):
         run(tmp_path, tmp_path / "nowhere")
+
+
+def test_a_split_with_a_seed_of_its_own_stays_what_it_is(tmp_path, data, drawn):
+    """A recipe's seed may change what is drawn to train on, not what everybody compares by."""
+
+    def ids(seed: int, own: int) -> list[str]:
+        some = f'[[splits]]\nname = "some"\nsources = ["twice"]\nlimit = 6\nseed = {own}\n'
+        recipe = tmp_path / f"recipe_{seed}_{own}.toml"
+        recipe.write_text(f"seed = {seed}\n{RECIPE}{some}")
+        output = tmp_path / f"out_{seed}_{own}"
+        PreparationRun(read_recipe(recipe), data, output, processes=1).run()
+        return [entry.id.split("/")[0] for entry in PreparedSet(output / "some").entries]
+
+    chosen = ids(1, 7)
+    assert len(chosen) == 6
+    assert ids(2, 7) == chosen
+    assert ids(1, 8) != chosen
+    assert ids(1, 0) == ids(1, 1) != ids(2, 0)
