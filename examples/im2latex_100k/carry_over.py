@@ -5,6 +5,11 @@ python -m examples.im2latex_100k.carry_over --checkpoint runs/a/checkpoint_last.
 bash examples/im2latex_100k/train.sh data-bin/wide runs/b im2latex_gconv_base \\
     --finetune-from-model runs/b/carried_over.pt
 
+The checkpoint may be a model file, the package's for example, to train it on for pictures of your own:
+
+python -m examples.im2latex_100k.carry_over --data data-bin/mine --out runs/mine/carried_over.pt \\
+    --checkpoint im2latex_fairseq/recognition/weights/base.safetensors
+
 Rows of the embedding and of the output layer move with their tokens. A token that the checkpoint doesn't know
 begins as the mean of those it knows. fairseq then begins with a fresh optimizer and learning-rate schedule.
 """
@@ -12,13 +17,17 @@ begins as the mean of those it knows. fairseq then begins with a fresh optimizer
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from fairseq import checkpoint_utils
 from omegaconf import OmegaConf
 
+from im2latex_fairseq.recognition.checkpoint_conversion import TASK_NAME
+from im2latex_fairseq.recognition.model_file import ModelFile, load_model_file
 from im2latex_fairseq.tasks.task_state import load_target_dictionary
 
 # The rows of these are tokens: those of the gated decoder, and the stock decoder's output layer.
@@ -58,25 +67,89 @@ def carry_over(
     return carried
 
 
-def main() -> None:
+def checkpoint_of(model: ModelFile) -> dict[str, Any]:
+    """What fairseq's checkpoints hold, of a model file: to train it on, from the rounded weights.
+
+    Args:
+        model: With the name of its architecture on its card, as `im2latex convert` writes it.
+
+    Returns:
+        A state as `torch.save` takes it, without an optimizer's.
+
+    Raises:
+        ValueError: The card doesn't say which architecture it is.
+    """
+    name = model.card.get("architecture")
+    if not name:
+        raise ValueError("the model file doesn't say its --arch; take the checkpoint that it was made from")
+    architecture = model.architecture
+    options: dict[str, Any] = {
+        "_name": name,
+        "image_encoder": architecture.encoder,
+        "image_encoder_options": json.dumps(dict(architecture.encoder_options)),
+        "decoder_embed_dim": architecture.embed_dim,
+    }
+    weights = {
+        key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in model.weights.items()
+    }
+    if architecture.decoder == "fconv":
+        weights["decoder.version"] = torch.tensor([2.0])  # of the format that fairseq's decoder writes
+        options["decoder_layers"] = repr(_convolutions(model))
+    else:
+        options["decoder_heads"] = architecture.decoder_options["heads"]
+    return {
+        "cfg": {"model": options, "task": {"_name": TASK_NAME}},
+        "model": weights,
+        "optimizer_history": [
+            {
+                "num_updates": model.card.get("updates") or 0,
+                "lr_scheduler_state": {},
+                "optimizer_name": "none",
+            }
+        ],
+        "extra_state": {"train_iterator": {"epoch": 1, "iterations_in_epoch": 0}},
+        "task_state": {"dictionary": list(model.dictionary), "preparation": model.preparation.to_dict()},
+        "last_optimizer_state": None,
+    }
+
+
+def _convolutions(model: ModelFile) -> list[tuple[int, int, int]]:
+    """fairseq's way to write the layers of its decoder: channels, kernel width, layers back to the residual."""
+    convolutions = []
+    for number, residual in enumerate(model.architecture.decoder_options["residuals"]):
+        width, _, channels = model.weights[f"decoder.convolutions.{number}.weight_v"].shape
+        convolutions.append((channels // 2, width, residual))
+    return convolutions
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.suffix == ".safetensors":
+        return checkpoint_of(load_model_file(path))
+    state: dict[str, Any] = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    state["cfg"] = OmegaConf.to_container(
+        state["cfg"], resolve=True
+    )  # plain values, as torch's safe mode asks
+    return state
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """Carry a checkpoint over, as the command line says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--checkpoint", type=Path, required=True, help="the trained model")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="the trained model, a checkpoint or a model file"
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data to go on with")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    arguments = parser.parse_args()
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(arguments.checkpoint))
+    arguments = parser.parse_args(argv)
+    state = _read(arguments.checkpoint)
     new = load_target_dictionary(arguments.data / "dict.txt").symbols
     for task_state in (state["task_state"], *state["extra_state"].values()):
         if isinstance(task_state, dict) and "dictionary" in task_state:
             old = list(task_state["dictionary"])
             task_state["dictionary"] = list(new)
     state["model"] = carry_over(state["model"], old, new)
-    state["cfg"] = OmegaConf.to_container(
-        state["cfg"], resolve=True
-    )  # plain values, as torch's safe mode asks
     state["last_optimizer_state"] = None  # of the old shapes, and not used: it begins afresh
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, arguments.out)
