@@ -102,7 +102,7 @@ def explain(
             raise ImageError(f"{given}: {outcome.error}", reason=outcome.error.reason) from outcome.error
         raise outcome.error
     best = outcome.recognition.readings[0]
-    prepared = recognizer.prepare(picture, outcome.recognition.scale)
+    prepared = recognizer.prepare(picture, options.scale, read_with=outcome.recognition.scale)
     look = follow(recognizer, prepared.image, best.tokens)
     boxes = token_boxes(look.attention, look.grid_size, look.stride, prepared.image, best.tokens)
     places = [None if box is None else PlaceInPicture(*prepared.geometry.to_original(box)) for box in boxes]

@@ -230,8 +230,15 @@ class PictureReader(ABC):
                     yield Outcome(number, error=error)
             yield from group_prepared(prepared, together, parts)
 
-    def prepare(self, source: Source, scale: Scale = "auto") -> PreparedPicture:
+    def prepare(
+        self, source: Source, scale: Scale = "auto", *, read_with: float | None = None
+    ) -> PreparedPicture:
         """Load a picture and bring it to the form that the model reads.
+
+        Args:
+            source: See `predict`.
+            scale: See `RecognitionOptions`.
+            read_with: The `Recognition.scale` of a picture that was read with "auto": it is prepared as it was then.
 
         Raises:
             ImageError: It can't be read or holds no formula; the message names it.
@@ -241,7 +248,7 @@ class PictureReader(ABC):
         image = load_image(picture)
         try:
             if scale == "auto":
-                prepared = self._prepare_by_itself(image)
+                prepared = self._prepare_by_itself(image, read_with)
             else:
                 factor = 1.0 if scale is None else scale
                 prepared = PreparedPicture(
@@ -253,15 +260,16 @@ class PictureReader(ABC):
             raise
         return replace(prepared, seconds=time.perf_counter() - start)
 
-    def _prepare_by_itself(self, image: NDArray[np.uint8]) -> PreparedPicture:
+    def _prepare_by_itself(self, image: NDArray[np.uint8], read_with: float | None) -> PreparedPicture:
         """With the factor that the picture suggests; one that was enlarged is brought back to what it was first."""
         factor = estimate_scale(image, self.known_text)
         undone = undo_enlargement(image, round(_MOST_MISJUDGED / factor)) if factor < 1 else None
         if undone is None:
+            factor = read_with or factor
             prepared, geometry = prepare_with_geometry(image, self.preparation, scale=factor)
             given = _around_ink(image, prepared, geometry)
             return PreparedPicture(prepared, geometry, factor, given=given)
-        factor = estimate_scale(undone.image, self.known_text)
+        factor = read_with * undone.times if read_with else estimate_scale(undone.image, self.known_text)
         prepared, geometry = prepare_with_geometry(undone.image, self.preparation, scale=factor)
         given = _around_ink(undone.image, prepared, geometry)
         height, width = image.shape

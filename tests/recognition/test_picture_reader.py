@@ -15,6 +15,7 @@ from PIL import Image
 
 from im2latex_fairseq.decoding.confidence import Calibration
 from im2latex_fairseq.images.errors import ImageError
+from im2latex_fairseq.images.loader import load_image
 from im2latex_fairseq.images.preparation_settings import PreparationSettings
 from im2latex_fairseq.recognition import picture_groups
 from im2latex_fairseq.recognition.options import RecognitionOptions
@@ -23,6 +24,7 @@ from im2latex_fairseq.recognition.results import Reading, Recognition
 from im2latex_fairseq.recognition.scale import KnownText
 from tests.recognition.tiny_models import CALIBRATION
 
+SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "quickstart" / "pictures"
 DICTIONARY = ("<s>", "<pad>", "</s>", "<unk>", "w", "x", "y")
 
 
@@ -230,6 +232,28 @@ def test_a_picture_is_scaled() -> None:
     prepared = reader.prepare(frame(40, 40), 0.5)
     assert prepared.image.shape == (28, 28)
     assert prepared.geometry.original_size == (60, 60)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_what_was_read_is_prepared_again(times: int) -> None:
+    """Also of an enlarged picture, whose factor alone would average it."""
+    reader = CountingReader()
+    reader.known_text = KnownText()
+    small = load_image(SAMPLES / "euler.png")
+    picture = np.asarray(
+        Image.fromarray(small).resize(
+            (small.shape[1] * times, small.shape[0] * times), Image.Resampling.BICUBIC
+        )
+    )
+    was_read = reader.prepare(picture)
+    assert was_read.enlarged == times
+    again = reader.prepare(picture, read_with=was_read.scale / times)
+    assert np.array_equal(again.image, was_read.image)
+    assert again.geometry == was_read.geometry
+    # And in the size of a second look.
+    other = reader.prepare(picture, read_with=1.28 * was_read.scale / times)
+    resized = reader._resized(was_read, 1.28 * was_read.scale)
+    assert np.array_equal(other.image, resized.image)
 
 
 def test_times_are_of_each_picture() -> None:
