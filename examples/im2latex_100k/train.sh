@@ -3,19 +3,28 @@
 #
 # The recipe of README.md beside this file. It goes on from OUTPUT/checkpoint_last.pt where there is one.
 # UPDATES (default 15000) sets the length of the run and of its learning-rate schedule.
+# PRECISION (default bfloat16) is float32 for processors on which that is faster, see README.md.
 set -euo pipefail
 if [ $# -lt 2 ]; then
-    sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 data=$1 output=$2 arch=${3:-im2latex_gconv_base}
 shift $(($# < 3 ? $# : 3))
+case ${PRECISION:-bfloat16} in
+bfloat16) precision=(--bf16-autocast) ;;
+float32) precision=() ;;
+*)
+    echo "PRECISION is $PRECISION; it may be bfloat16 or float32" >&2
+    exit 2
+    ;;
+esac
 mkdir -p "$output"
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 
 exec fairseq-train "$data" \
     --user-dir "$repository/im2latex_fairseq" --task im2latex --arch "$arch" \
-    --bf16-autocast --dropout 0 --seed 1 \
+    "${precision[@]}" --dropout 0 --seed 1 \
     --augment scale=0.06,scale_chance=0.3,margin=3,stroke=0.3,stroke_chance=0.3,gamma=0.5,gamma_chance=0.3 \
     --max-tokens 2600 --batch-size 12 --required-batch-size-multiple 1 --num-workers 1 \
     --curriculum 1 --curriculum-ramp 2000 \
