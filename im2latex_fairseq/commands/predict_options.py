@@ -76,8 +76,8 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float32", "bfloat16"),
         default="float32",
-        help="bfloat16 reads many pictures 1.4 times as fast on processors that compute in it, and one formula in "
-        "twenty-five otherwise, no worse on average (default: float32)",
+        help="bfloat16 reads many pictures 1.4 times as fast on some processors, more slowly on others, and one "
+        "formula in twenty-five otherwise, no worse on average (default: float32)",
     )
     group.add_argument(
         "--scale",
