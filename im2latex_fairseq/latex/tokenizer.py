@@ -97,6 +97,9 @@ _TEXT_BRACE = (
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff]")
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
 _NO_BREAK_SPACE = re.compile("[\u00a0\u202f\u2007]")
+_CONTROL_NO_BREAK_SPACE = re.compile(
+    rf"(?<!\\)((?:\\\\)*\\){_NO_BREAK_SPACE.pattern}"
+)  # pasted for a control space
 _FUSIBLE = re.compile(r"\\(?:begin|end|left|right|middle)|\*")  # what a token with blanks inside has
 _PIECE = re.compile(r"\S+")
 
@@ -183,7 +186,9 @@ def _readable_text(formula: str) -> str:
             formula=formula,
             hint="the text was decoded wrongly or is not LaTeX; read the file as UTF-8 or ISO-8859-1",
         )
-    text = formula if formula.isascii() else _NO_BREAK_SPACE.sub("~", formula)
+    text = formula
+    if not formula.isascii():
+        text = _NO_BREAK_SPACE.sub("~", _CONTROL_NO_BREAK_SPACE.sub(r"\1 ", formula))
     if "%" in text:
         text = _COMMENT.sub(
             lambda match: match.group(1) + " " * (len(match.group()) - len(match.group(1))), text

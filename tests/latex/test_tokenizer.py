@@ -117,6 +117,13 @@ FRAGMENTS = st.sampled_from(
 )
 
 
+def test_a_no_break_space_after_a_backslash_is_a_control_space():
+    """Not the accent \\~, which takes an argument."""
+    assert tokenize("a\\\xa0b") == tokenize("a\\ b") == ["a", "\\", "b"]
+    assert tokenize("a\\\\\xa0b") == ["a", "\\\\", "~", "b"]
+    assert tokenize("a\xa0b") == ["a", "~", "b"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FRAGMENTS, max_size=30).map("".join))
 def test_round_trip(formula):
@@ -128,6 +135,7 @@ def test_round_trip(formula):
 @settings(max_examples=150, deadline=None)
 @given(st.lists(FRAGMENTS, max_size=30).map("".join))
 @example("\\left%x\n\\{")  # a comment inside a token
+@example("\\\xa0")
 def test_positions_grow_and_lie_in_the_text(formula):
     tokenize_or_nothing(formula)
     end = 0
