@@ -97,9 +97,8 @@ _TEXT_BRACE = (
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\ud800-\udfff]")
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
 _NO_BREAK_SPACE = re.compile("[\u00a0\u202f\u2007]")
-_CONTROL_NO_BREAK_SPACE = re.compile(
-    rf"(?<!\\)((?:\\\\)*\\){_NO_BREAK_SPACE.pattern}"
-)  # pasted for a control space
+# After an odd number of backslashes, pasted for a control space.
+_CONTROL_NO_BREAK_SPACE = re.compile(rf"(?<!\\)((?:\\\\)*\\){_NO_BREAK_SPACE.pattern}")
 _FUSIBLE = re.compile(r"\\(?:begin|end|left|right|middle)|\*")  # what a token with blanks inside has
 _PIECE = re.compile(r"\S+")
 
