@@ -3,8 +3,9 @@
     python examples/recognition/scale_invariance.py --data DIR [--model FILE] [--pictures drawn]
 
 DIR holds im2latex100k/valid.tsv and valid_images.tar. The pictures of the split are resampled; with `--pictures drawn`
-TeX draws each formula at each size instead. What is read at a size is compared with what is read at 100% and, token
-for token, with the reference.
+TeX draws each formula at each size instead. What is read at a size is compared with what is read at 100%, character
+for character and in the unified form (without the braces and spaces that nobody sees), and token for token with
+the reference.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from examples.rendering.benchmark_data import crop, read_processed
 from im2latex_fairseq import Recognizer
 from im2latex_fairseq.images.errors import ImageError
 from im2latex_fairseq.images.renderer import RenderSettings, render_formulas
+from im2latex_fairseq.latex.unified_form import unified_form
 from im2latex_fairseq.metrics.edit_distance import EditStatistics, edit_accuracy, edit_statistics
 from im2latex_fairseq.recognition.results import Recognition
 
@@ -83,6 +85,24 @@ def read(
         yield None if isinstance(result, ImageError) else result
 
 
+def are_same(
+    found: Sequence[Recognition | None], first: Sequence[Recognition | None], *, unified: bool
+) -> npt.NDArray[np.bool_]:
+    """Where both say the same; where one is refused they don't.
+
+    Args:
+        found: At a size.
+        first: At 100%.
+        unified: Compare the tokens in the unified form instead of the LaTeX.
+    """
+
+    def says(result: Recognition) -> str:
+        return " ".join(unified_form(result.tokens)) if unified else result.latex
+
+    pairs = zip(found, first, strict=True)
+    return np.array([a is not None and b is not None and says(a) == says(b) for a, b in pairs])
+
+
 def main() -> None:
     """Read, compare, print a table."""
     parser = argparse.ArgumentParser(
@@ -103,25 +123,21 @@ def main() -> None:
     make = resampled if arguments.pictures == "resampled" else drawn
     first: list[Recognition | None] = []
     same_at_all = np.ones(len(cases), dtype=bool)
-    print("| size | same LaTeX as at 100% | edit accuracy | refused | median factor |\n|---|---|---|---|---|")
+    print("| size | same LaTeX as at 100% | unified | edit accuracy | refused | median factor |")
+    print("|---|---|---|---|---|---|")
     for size in SIZES:
         scale: Scale = {"auto": "auto", "known": 1 / size, "none": None}[arguments.scale]  # type: ignore[assignment]
         found = list(read(recognizer, make(cases, size), arguments.beam, scale))
         first = first or found
-        same = np.array(
-            [
-                a is not None and b is not None and a.latex == b.latex
-                for a, b in zip(found, first, strict=True)
-            ]
-        )
+        same = are_same(found, first, unified=False)
         same_at_all &= same
         edits = EditStatistics()
         for case, result in zip(cases, found, strict=True):
             edits += edit_statistics(() if result is None else result.tokens, case.formula.split())
         factors = [result.scale for result in found if result is not None]
         print(
-            f"| {size:.0%} | {same.mean():.1%} | {edit_accuracy(edits):.1f} | {found.count(None)} "
-            f"| {np.median(factors):.2f} |",
+            f"| {size:.0%} | {same.mean():.1%} | {are_same(found, first, unified=True).mean():.1%} "
+            f"| {edit_accuracy(edits):.1f} | {found.count(None)} | {np.median(factors):.2f} |",
             flush=True,
         )
     print(
