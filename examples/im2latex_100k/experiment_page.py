@@ -71,7 +71,7 @@ def _outcome(experiment: Experiment, base: Experiment, results: Mapping[str, Res
     theirs = first.scores["bleu_multi_given"]
     apart = ours.low > theirs.high or ours.high < theirs.low
     cost = result.cost_hours / first.cost_hours
-    same_clock = (result.cpu_hours is None) == (first.cpu_hours is None)
+    same_clock = (result.cpu_hours is None) == (first.cpu_hours is None) and result.hardware == first.hardware
     return (
         f"*BLEU {ours.score:.1f}, {ours.score - theirs.score:+.1f} against `{base.name}`"
         + (f", at {cost:.2f} times the hours" if same_clock else "")
@@ -94,8 +94,6 @@ def _figure(result: Result, metric: str) -> str:
 
 def _notes(series: Series, results: Sequence[Result]) -> list[str]:
     """How to read the table: what hours are, which commits, the signatures."""
-    commits = dict.fromkeys(result.commit for result in results)
-    hardware = dict.fromkeys(result.hardware for result in results)
     signatures = {name: score.signature for name, score in results[0].scores.items()}
     return [
         f"Decoded: {results[0].pictures:,} pictures of `{series.split}`, beam {series.beam}. Perplexity is that of "
@@ -103,10 +101,25 @@ def _notes(series: Series, results: Sequence[Result]) -> list[str]:
         "another seed. Hours are of CPU time, start-up and validations included; (wall): of the clock, where that "
         "wasn't measured.",
         "",
-        f"Commit {', '.join(commits)}; {', '.join(hardware)}. One run each. Signatures:",
+        f"{_where(results)} One run each. Signatures:",
         "",
         *(f"- {title}: `{signatures[name]}`" for title, name in COLUMNS.items()),
     ]
+
+
+def _where(results: Sequence[Result]) -> str:
+    """By which code and on what the runs were made; their names where not all were on the same."""
+    places: dict[str, list[Result]] = {}
+    for result in results:
+        places.setdefault(result.hardware, []).append(result)
+    sentences = []
+    for hardware, there in places.items():
+        names = ", ".join(f"`{result.name}`" for result in there) + " by c" if len(places) > 1 else "C"
+        commits = ", ".join(dict.fromkeys(result.commit for result in there))
+        sentences.append(f"{names}ommit {commits}; {hardware}.")
+    if len(places) > 1:
+        sentences.append("Hours on different hardware can't be compared.")
+    return " ".join(sentences)
 
 
 def draw_series(

@@ -120,9 +120,11 @@ def commit_of_checkout() -> str:
 
 
 def describe_hardware() -> str:
-    """The processor, and how many threads torch may use."""
+    """The processor, how many threads torch may use, and the precision where it isn't train.sh's own."""
     threads = os.environ.get("OMP_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
-    return f"{threads} thread{'' if threads == '1' else 's'} of {processor_name()}"
+    precision = os.environ.get("PRECISION", "bfloat16")
+    suffix = "" if precision == "bfloat16" else f", {precision}"
+    return f"{threads} thread{'' if threads == '1' else 's'} of {processor_name()}{suffix}"
 
 
 def _train(command: Sequence[str], run: Path, environment: Mapping[str, str]) -> None:

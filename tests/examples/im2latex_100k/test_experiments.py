@@ -83,6 +83,8 @@ def test_the_shipped_list_holds_what_was_asked() -> None:
         "depth_4",
         "stride_8x4",
         "half_data",
+        "data_5_percent",
+        "again",
         "row_rnn",
     } < names
     page = (HERE / "EXPERIMENTS.md").read_text(encoding="utf-8")
@@ -242,6 +244,25 @@ def test_a_section_compares_with_the_first(tmp_path: Path) -> None:
     text = section(listed, SERIES, results, "curves.png")
     assert "*BLEU 60.0, -10.0 against `base`.*" in text  # hours of the wall say nothing beside CPU hours
     assert "1.00 (wall)" in text
+
+
+def test_a_section_says_which_run_was_made_where() -> None:
+    listed = read_experiments()
+    series = next(series for series in listed.series if series.name == "short")
+    results = {"baseline": result("baseline", 30.0), "stock": result("stock", 20.0)}
+    assert "Commit abc; 1 thread. One run each." in section(listed, series, results, "curves.png")
+    results["stock"] = replace(results["stock"], hardware="2 threads", commit="def")
+    text = section(listed, series, results, "curves.png")
+    assert "`baseline` by commit abc; 1 thread. `stock` by commit def; 2 threads." in text
+    assert "-10.0 against `baseline`.*" in text  # hours of other hardware say nothing
+
+
+def test_hardware_names_a_precision_that_is_not_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PRECISION", "float32")
+    in_float32 = experiment_run.describe_hardware()
+    monkeypatch.delenv("PRECISION")
+    assert in_float32 == experiment_run.describe_hardware() + ", float32"
 
 
 def test_only_what_is_between_the_markers_changes() -> None:
