@@ -25,12 +25,15 @@ STOCK_REORDERING = "stock, reordering"
 STOCK = "stock"
 EXACT = "ours, float32"
 ROUNDED = "ours, bfloat16"
+WHOLE = "ours, int8"
 CONTENDERS = {
     STOCK_REORDERING: "fairseq's generator, which reorders the encoder's output at each step",
     STOCK: "fairseq's generator; this package's encoder sees that a reordering changes nothing",
     EXACT: "this package's generator, with the results of fairseq's",
     ROUNDED: "this package's generator in bfloat16",
+    WHOLE: "this package's generator, the products of its decoder in int8",
 }
+_PRECISIONS = {ROUNDED: "bfloat16", WHOLE: "int8"}
 
 
 @dataclass
@@ -119,7 +122,7 @@ def _select_rows(encoder_out: dict[str, Any], order: torch.Tensor) -> dict[str, 
 def build_generator(name: str, task: Any, models: Sequence[Any], beam: int, max_len: int) -> Any:
     """The generator of a contender; of ours, the weights are prepared here."""
     task.cfg.stock_generator = name in (STOCK, STOCK_REORDERING)
-    task.cfg.decode_precision = "bfloat16" if name == ROUNDED else "float32"
+    task.cfg.decode_precision = _PRECISIONS.get(name, "float32")
     return task.build_generator(models, argparse.Namespace(beam=beam, max_len_a=0, max_len_b=max_len))
 
 
@@ -127,7 +130,7 @@ def decode(
     name: str, generator: Any, task: Any, models: Sequence[Any], batch: Batch, watch: Watch | None = None
 ) -> Output:
     """The hypotheses of a batch by a contender; with a watch, its time is under "all" and the parts of it."""
-    task.cfg.decode_precision = "bfloat16" if name == ROUNDED else "float32"
+    task.cfg.decode_precision = _PRECISIONS.get(name, "float32")
     with ExitStack() as ways:
         if name == STOCK_REORDERING:
             ways.enter_context(reordering_always(models))

@@ -74,7 +74,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--precision",
-        choices=("float32", "bfloat16"),
+        choices=("float32", "bfloat16", "int8"),
         default="float32",
         help="bfloat16 reads many pictures 1.4 times as fast on some processors, more slowly on others, and one "
         "formula in twenty-five otherwise, no worse on average (default: float32)",

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 
 from im2latex_fairseq.decoding.affine import Affine, layer_count, unnormed
 from im2latex_fairseq.decoding.causal_window import CausalWindows
-from im2latex_fairseq.decoding.linear_map import LinearMap, in_dtype
+from im2latex_fairseq.decoding.linear_map import DTYPES, AnyLinearMap, LinearMap, map_if_there, map_in
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
-from im2latex_fairseq.decoding.stepper import DTYPES, StepperState, check_finite
+from im2latex_fairseq.decoding.stepper import StepperState, check_finite
 
 _HALF = math.sqrt(0.5)  # keeps the variance of a sum of two (Gehring et al. 2017)
 
@@ -28,10 +28,10 @@ class _Layer(NamedTuple):
 
 
 class _ReadyLayer(NamedTuple):
-    conv: LinearMap
-    query: LinearMap | None
-    output: LinearMap | None
-    projection: LinearMap | None
+    conv: AnyLinearMap
+    query: AnyLinearMap | None
+    output: AnyLinearMap | None
+    projection: AnyLinearMap | None
     residual: int
 
 
@@ -65,7 +65,7 @@ class FConvStepper:
         self._positions = positions
         self._layers = layers
         self._input_projection = input_projection
-        self._ready: dict[str, tuple[list[_ReadyLayer], LinearMap]] = {}
+        self._ready: dict[str, tuple[list[_ReadyLayer], AnyLinearMap]] = {}
         self._bottleneck = LinearMap(bottleneck)
         self._output = LinearMap(output)
 
@@ -113,20 +113,19 @@ class FConvStepper:
             channels = len(layer.conv.weight) // 2
         return StepperState(CausalWindows(widths), pictures, precision, attention)
 
-    def _layers_in(self, precision: str) -> tuple[list[_ReadyLayer], LinearMap]:
+    def _layers_in(self, precision: str) -> tuple[list[_ReadyLayer], AnyLinearMap]:
         if precision not in self._ready:
-            dtype = DTYPES[precision]
             layers = [
                 _ReadyLayer(
-                    LinearMap(layer.conv, dtype),
-                    in_dtype(layer.query, dtype),
-                    in_dtype(layer.output, dtype),
-                    in_dtype(layer.projection, dtype),
+                    map_in(layer.conv, precision),
+                    map_if_there(layer.query, precision),
+                    map_if_there(layer.output, precision),
+                    map_if_there(layer.projection, precision),
                     layer.residual,
                 )
                 for layer in self._layers
             ]
-            self._ready[precision] = layers, LinearMap(self._input_projection, dtype)
+            self._ready[precision] = layers, map_in(self._input_projection, precision)
         return self._ready[precision]
 
     def step(self, state: StepperState, tokens: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:

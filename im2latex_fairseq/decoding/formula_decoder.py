@@ -13,6 +13,7 @@ from torch import nn
 from im2latex_fairseq.decoding.beam_search import beam_search
 from im2latex_fairseq.decoding.greedy_search import greedy_search
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
+from im2latex_fairseq.decoding.int8_products import convolutions_in_int8
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 from im2latex_fairseq.decoding.row_scorer import RowScorer
 from im2latex_fairseq.decoding.search_limits import SearchLimits
@@ -152,7 +153,8 @@ class FormulaDecoder:
 
     def _encoders_in(self, precision: str) -> list[nn.Module]:
         if precision not in self._encoders:
-            self._encoders[precision] = [_in_bfloat16(encoder) for encoder, _ in self._models]
+            prepared = convolutions_in_int8 if precision == "int8" else _in_bfloat16
+            self._encoders[precision] = [prepared(encoder) for encoder, _ in self._models]
         return self._encoders[precision]
 
     def _limits(self, settings: DecodingSettings) -> SearchLimits:
@@ -182,7 +184,8 @@ class FormulaDecoder:
         token_filter: TokenFilter | None,
     ) -> list[list[DecodedHypothesis]]:
         pictures = len(memories[0].counts)
-        if memories[0].keys.device.type == "cpu" and pictures * limits.beam < self.CPU_BFLOAT16_ROWS:
+        is_few = pictures * limits.beam < self.CPU_BFLOAT16_ROWS
+        if settings.precision == "bfloat16" and memories[0].keys.device.type == "cpu" and is_few:
             settings = replace(settings, precision="float32")
         scorer = RowScorer([stepper for _, stepper in self._models], memories, settings, limits.beam)
         search = greedy_search if limits.beam == 1 else beam_search

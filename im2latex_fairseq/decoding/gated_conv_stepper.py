@@ -11,10 +11,10 @@ import torch.nn.functional as F
 
 from im2latex_fairseq.decoding.affine import Affine, affine_of, layer_count
 from im2latex_fairseq.decoding.causal_window import CausalWindows
-from im2latex_fairseq.decoding.linear_map import LinearMap, in_dtype
+from im2latex_fairseq.decoding.linear_map import DTYPES, AnyLinearMap, LinearMap, map_if_there, map_in
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
-from im2latex_fairseq.decoding.stepper import DTYPES, StepperState, check_finite
+from im2latex_fairseq.decoding.stepper import StepperState, check_finite
 
 
 class _Layer(NamedTuple):
@@ -27,10 +27,10 @@ class _Layer(NamedTuple):
 
 class _ReadyLayer(NamedTuple):
     conv_norm: Affine
-    conv: LinearMap
+    conv: AnyLinearMap
     attention_norm: Affine | None
-    query: LinearMap | None
-    output: LinearMap | None
+    query: AnyLinearMap | None
+    output: AnyLinearMap | None
 
 
 class GatedConvStepper:
@@ -114,14 +114,13 @@ class GatedConvStepper:
 
     def _layers_in(self, precision: str) -> list[_ReadyLayer]:
         if precision not in self._ready:
-            dtype = DTYPES[precision]
             self._ready[precision] = [
                 _ReadyLayer(
                     layer.conv_norm,
-                    LinearMap(layer.conv, dtype),
+                    map_in(layer.conv, precision),
                     layer.attention_norm,
-                    in_dtype(layer.query, dtype),
-                    in_dtype(layer.output, dtype),
+                    map_if_there(layer.query, precision),
+                    map_if_there(layer.output, precision),
                 )
                 for layer in self._layers
             ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 
 from im2latex_fairseq.decoding.affine import Affine
+from im2latex_fairseq.decoding.int8_products import Int8LinearMap
 
 # What torch.compile puts in the place of `F.linear` on CPUs: oneDNN's product with a weight that it has
 # reordered before, where `F.linear` reorders it at each call. Not public; without it `F.linear` serves.
@@ -16,6 +17,9 @@ _CAN_PACK = torch.backends.mkldnn.is_available() and all(  # type: ignore[no-unt
     hasattr(_ONEDNN, name)
     for name in ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
 )
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
+"""Of each precision, the type of what is between products, and of keys and values."""
 
 _SMALL_MAP = 1 << 17  # weights
 _FEW_ROWS = 4
@@ -65,6 +69,22 @@ def _packed(weight: torch.Tensor) -> torch.Tensor | None:
     return packed
 
 
-def in_dtype(affine: Affine | None, dtype: torch.dtype) -> LinearMap | None:
-    """The map in a type, if there is one."""
-    return None if affine is None else LinearMap(affine, dtype)
+AnyLinearMap: TypeAlias = LinearMap | Int8LinearMap
+
+
+def map_in(affine: Affine, precision: str) -> AnyLinearMap:
+    """The map in a precision.
+
+    Args:
+        affine: A and b.
+        precision: "float32", "bfloat16" or "int8".
+
+    Raises:
+        ValueError: It can't be computed in int8 here.
+    """
+    return Int8LinearMap(affine) if precision == "int8" else LinearMap(affine, DTYPES[precision])
+
+
+def map_if_there(affine: Affine | None, precision: str) -> AnyLinearMap | None:
+    """The map in a precision, where there is one."""
+    return None if affine is None else map_in(affine, precision)

@@ -12,8 +12,6 @@ from im2latex_fairseq.decoding.causal_window import CausalWindows
 from im2latex_fairseq.decoding.picture_attention import PictureAttention
 from im2latex_fairseq.decoding.picture_memory import PictureMemory
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
 
 @dataclass
 class StepperState:
@@ -21,8 +19,8 @@ class StepperState:
 
     Attributes:
         windows: The rows' recent inputs of each layer.
-        pictures: Their keys and values, in the type that the decoder computes in.
-        precision: That type, "float32" or "bfloat16".
+        pictures: Their keys and values, in the precision's type.
+        precision: Of the products, one of `settings.PRECISIONS`.
         record: Keep where each step looks.
         position: Steps that were made.
         attention: Where the rows of the last step looked, (R, S) float32, if asked for.
@@ -57,7 +55,7 @@ class DecoderStepper(Protocol):
         Args:
             memory: Their cells; it may be kept and written to.
             beams: Rows of a picture in most steps.
-            precision: "float32" or "bfloat16".
+            precision: One of `settings.PRECISIONS`.
             attention: Record where each step looks.
         """
         ...

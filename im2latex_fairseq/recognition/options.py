@@ -50,7 +50,7 @@ class RecognitionOptions:
         batch_size: Pictures decoded together; None: as many as have 320 rows, beams of pictures, which is where
             a processor is busy. The result doesn't depend on it.
         length_penalty: Scores are sums of log-probabilities / length ** length_penalty.
-        precision: "float32", or "bfloat16" for weights, keys and values.
+        precision: "float32", "bfloat16" or "int8", see `DecodingSettings`.
         constrained: Only outputs that are well formed LaTeX and don't repeat themselves without end.
         scale: Factor that brings pictures to the size that the model knows; "auto" estimates it, and tries other
             sizes where the reading has hardly any confidence (`second_look`), which takes several times as long.

@@ -136,7 +136,7 @@ def build_formula_generator(
         models: One, or several whose probabilities are averaged.
         dictionary: Of the target tokens.
         args: fairseq's options of generation.
-        precision: "float32" or "bfloat16".
+        precision: One of `settings.PRECISIONS`.
         token_filter: What may follow; None: everything.
         stock: Builds fairseq's generator.
     """

@@ -365,8 +365,9 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         token_filter = self._token_filter()
         generator = None
         if reason is None:
-            precision = "bfloat16" if self._decodes_in_bfloat16() else "float32"
-            generator = build_formula_generator(models, self.dictionary, args, precision, token_filter, stock)
+            generator = build_formula_generator(
+                models, self.dictionary, args, self._decode_precision(), token_filter, stock
+            )
         else:
             log_stock(reason)
         if generator is None and token_filter is not None:
@@ -376,8 +377,9 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
             )
         return stock() if generator is None else generator
 
-    def _decodes_in_bfloat16(self) -> bool:
-        return self.cfg.bf16_autocast or str(self.cfg.decode_precision) == "bfloat16"
+    def _decode_precision(self) -> str:
+        asked = str(self.cfg.decode_precision)
+        return "bfloat16" if asked == "float32" and self.cfg.bf16_autocast else asked
 
     def _token_filter(self) -> TokenFilter | None:
         # Imported when asked for: the tables of the grammar are nothing that training needs.
@@ -425,7 +427,7 @@ class Im2LatexTask(FairseqTask):  # type: ignore[misc]
         self, generator: Any, models: Any, sample: Any, prefix_tokens: Any = None, constraints: Any = None
     ) -> Any:
         """Decode a batch; in bf16 with `--bf16-autocast` or `--decode-precision bfloat16`."""
-        with self._autocast(sample, self._decodes_in_bfloat16()):
+        with self._autocast(sample, self._decode_precision() == "bfloat16"):
             return super().inference_step(generator, models, sample, prefix_tokens, constraints)
 
     def reduce_metrics(self, logging_outputs: Any, criterion: Any) -> None:

@@ -71,9 +71,12 @@ class Im2LatexConfig(FairseqDataclass):
         default=False,
         metadata={"help": "in decoding, end endless repetitions such as the columns of `c c c c ...`"},
     )
-    decode_precision: ChoiceEnum(["float32", "bfloat16"]) = field(  # type: ignore[valid-type]
+    decode_precision: ChoiceEnum(["float32", "bfloat16", "int8"]) = field(  # type: ignore[valid-type]
         default="float32",
-        metadata={"help": "decode in float32, with the results of fairseq's own generator, or in bfloat16"},
+        metadata={
+            "help": "decode in float32, with the results of fairseq's own generator, in bfloat16, or with products in "
+            "int8 (on CPUs that have VNNI)"
+        },
     )
     stock_generator: bool = field(
         default=False, metadata={"help": "decode by fairseq's own SequenceGenerator, several times slower"}

@@ -12,12 +12,15 @@ import torch
 
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
+from im2latex_fairseq.decoding.int8_products import int8_obstacle
 from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
 from tests.decoding.small_models import build_model, decoder_of, dictionary, draw, trained_model
 
 KINDS = ("gconv", "fconv")
 EOS = dictionary().eos()
+
+needs_int8 = pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
 
 
 def ids_and_scores(found: list[list[DecodedHypothesis]]) -> tuple[list[list[tuple[int, ...]]], list[float]]:
@@ -38,6 +41,21 @@ def assert_close(
 def test_a_batch_gives_what_its_pictures_give_alone(kind: str, beam: int) -> None:
     decoder = decoder_of(trained_model(kind))
     settings = DecodingSettings(beam=beam, nbest=beam, max_len=16)
+    images, sizes = draw()
+    alone = [
+        decoder.decode(images[n : n + 1, :, :height, :width], sizes[n : n + 1], settings)[0]
+        for n, (height, width) in enumerate(sizes.tolist())
+    ]
+    assert_close(decoder.decode(images, sizes, settings), alone)
+
+
+@needs_int8
+@pytest.mark.parametrize("beam", [1, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_int8_a_batch_gives_what_its_pictures_give_alone(kind: str, beam: int) -> None:
+    """Each row and each picture is rounded by itself."""
+    decoder = decoder_of(trained_model(kind))
+    settings = DecodingSettings(beam=beam, nbest=beam, max_len=16, precision="int8")
     images, sizes = draw()
     alone = [
         decoder.decode(images[n : n + 1, :, :height, :width], sizes[n : n + 1], settings)[0]
@@ -115,11 +133,12 @@ def test_finished_pictures_leave_the_batch(kind: str) -> None:
 
 @pytest.mark.parametrize("beam", [1, 4])
 @pytest.mark.parametrize("kind", KINDS)
-def test_bfloat16_is_close(kind: str, beam: int) -> None:
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("int8", marks=needs_int8)])
+def test_rounded_is_close(precision: str, kind: str, beam: int) -> None:
     decoder = decoder_of(trained_model(kind))
     images, sizes = draw()
     exact = decoder.decode(images, sizes, DecodingSettings(beam=beam, max_len=16))
-    rounded = decoder.decode(images, sizes, DecodingSettings(beam=beam, max_len=16, precision="bfloat16"))
+    rounded = decoder.decode(images, sizes, DecodingSettings(beam=beam, max_len=16, precision=precision))
     ids, scores = ids_and_scores(exact)
     rounded_ids, rounded_scores = ids_and_scores(rounded)
     assert sum(a == b for a, b in zip(ids, rounded_ids, strict=True)) >= len(ids) - 1
@@ -336,7 +355,7 @@ def test_nan_elsewhere_is_an_error(where: str, beam: int) -> None:
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"temperature": math.nan}, "temperature must be above 0"),
         ({"length_penalty": math.inf}, "length_penalty must be a finite number"),
-        ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16, int8, got 'float16'"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:

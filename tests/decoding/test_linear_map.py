@@ -52,8 +52,3 @@ def test_without_onednn_the_plain_product_serves(monkeypatch: pytest.MonkeyPatch
 def test_the_weight_is_packed_where_torch_can() -> None:
     """What the speed rests on isn't public: a torch without it should be noticed here, not by users."""
     assert LinearMap(affine(768, 512))._packed is not None
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_map_that_is_not_there(dtype: torch.dtype) -> None:
-    assert linear_map.in_dtype(None, dtype) is None

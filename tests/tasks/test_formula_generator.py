@@ -13,6 +13,7 @@ from fairseq import checkpoint_utils
 from fairseq.sequence_generator import SequenceGenerator
 from fairseq.sequence_scorer import SequenceScorer
 
+from im2latex_fairseq.decoding.int8_products import int8_obstacle
 from im2latex_fairseq.tasks import formula_generator
 from im2latex_fairseq.tasks.formula_generator import FormulaGenerator
 
@@ -140,15 +141,32 @@ def test_models_that_ours_does_not_know_are_for_fairseqs_generator(
     assert isinstance(task.build_generator([models[0].half()], arguments()), SequenceGenerator)
 
 
-def test_bfloat16(prepared_data: Path, checkpoint: Path) -> None:
-    models, task, sample = load(checkpoint, prepared_data, decode_precision="bfloat16")
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "bfloat16",
+        pytest.param(
+            "int8", marks=pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
+        ),
+    ],
+)
+def test_rounded(prepared_data: Path, checkpoint: Path, precision: str) -> None:
+    models, task, sample = load(checkpoint, prepared_data, decode_precision=precision)
     generator = task.build_generator(models, arguments())
-    assert generator.settings.precision == "bfloat16"
+    assert generator.settings.precision == precision
     rounded = task.inference_step(generator, models, sample)
     task.cfg.decode_precision = "float32"
     exact = task.inference_step(task.build_generator(models, arguments()), models, sample)
     difference = [abs(float(a[0]["score"] - b[0]["score"])) for a, b in zip(rounded, exact, strict=True)]
     assert 0 < max(difference) < 0.1
+
+
+def test_which_precision_decodes(prepared_data: Path, checkpoint: Path) -> None:
+    """--bf16-autocast decodes in bfloat16, too, unless something else is asked for."""
+    models, task, _ = load(checkpoint, prepared_data, bf16_autocast=True)
+    for asked, found in (("float32", "bfloat16"), ("bfloat16", "bfloat16"), ("int8", "int8")):
+        task.cfg.decode_precision = asked
+        assert task.build_generator(models, arguments()).settings.precision == found
 
 
 def test_stopping_repetition(prepared_data: Path, gated_checkpoint: Path) -> None:
