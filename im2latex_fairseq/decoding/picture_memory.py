@@ -99,7 +99,7 @@ class PictureMemory:
         count = int(self.counts[picture])
         grid_cells = int(self.grid_sizes[picture].prod())
         grid = torch.zeros(len(weights), grid_cells, dtype=weights.dtype, device=weights.device)
-        grid[:, self.cells[picture, :count]] = weights[:, :count]
+        grid[:, self.cells[picture, :count].to(grid.device)] = weights[:, :count]
         return grid
 
 
