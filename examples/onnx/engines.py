@@ -124,7 +124,7 @@ def _load(model: Path, threads: int) -> PictureReader:
         return OnnxRecognizer.load(model, threads=threads)
     from im2latex_fairseq.recognition.recognizer import Recognizer
 
-    return Recognizer.load(model, threads=threads)
+    return Recognizer.load(model, device="cpu", threads=threads)
 
 
 def size_of(model: Path) -> int:

@@ -173,7 +173,9 @@ def _load(arguments: argparse.Namespace) -> PictureReader:
     if arguments.model is None or not is_onnx_model(arguments.model):
         from im2latex_fairseq.recognition.recognizer import Recognizer
 
-        return Recognizer.load(arguments.model, device=arguments.device, threads=arguments.threads)
+        on_cpu = arguments.processes > 1 or arguments.precision == "int8"
+        device = arguments.device or ("cpu" if on_cpu else None)
+        return Recognizer.load(arguments.model, device=device, threads=arguments.threads)
     if arguments.device not in (None, "cpu"):
         raise CommandError(f"--device {arguments.device}: exported models compute on the CPU; leave it out")
     if arguments.precision != "float32":

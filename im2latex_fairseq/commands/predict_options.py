@@ -108,7 +108,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         help="read by so many processes of one thread each: with as many as cores, hundreds of pictures are read "
         "faster than by the threads of one, and take more memory (default: 1)",
     )
-    group.add_argument("--device", metavar="NAME", help="cpu or cuda; without it, the processor")
+    group.add_argument("--device", metavar="NAME", help="cpu or cuda; without it, cuda where there is a GPU")
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:

@@ -58,7 +58,7 @@ class Recognizer(PictureReader):
         Args:
             model: A model file (`.safetensors`) or a checkpoint of fairseq-train (`.pt`); None for the
                 model that comes with the package.
-            device: Where to compute; the CPU if None.
+            device: Where to compute; None: on the GPU if torch finds one, else on the CPU.
             threads: CPU threads that torch uses, in the whole process; its own choice if None.
 
         Raises:
@@ -70,21 +70,26 @@ class Recognizer(PictureReader):
             if threads < 1:
                 raise ValueError(f"threads must be at least 1, got {threads}")
             torch.set_num_threads(threads)
-        return cls(read_model(model), device=device or "cpu")
+        return cls(read_model(model), device=device or usual_device())
 
     def __reduce__(self) -> tuple[Callable[[ModelFile, str], Recognizer], tuple[ModelFile, str]]:
         return _rebuilt, (self.model, str(self.device))  # packed weights don't travel to other processes
 
     def begin_process(self) -> Recognizer:
-        """See `PictureReader.begin_process`."""
+        """See `PictureReader.begin_process`; several processes compute on the CPU."""
         torch.set_num_threads(1)
-        return self
+        return self if self.device.type == "cpu" else Recognizer(self.model)
 
     def _decode(
         self, pictures: Sequence[NDArray[np.uint8]], options: RecognitionOptions
     ) -> list[list[DecodedHypothesis]]:
         rules = self.rules if options.constrained else None
         return decode_pictures(self.decoder, pictures, options.decoding_settings(), rules, self.device)
+
+
+def usual_device() -> str:
+    """Where a model computes if nobody says where: on the GPU if torch finds one, else on the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _rebuilt(model: ModelFile, device: str) -> Recognizer:

@@ -169,6 +169,20 @@ def test_options_reach_the_recogniser(fake: type[FakeRecognizer]) -> None:
     assert fake.loaded == {"model": Path("m.pt"), "threads": 2, "device": "cpu"}
 
 
+@pytest.mark.parametrize(
+    "arguments, device",
+    [
+        ([], None),  # a GPU, if there is one
+        (["--device", "cuda"], "cuda"),
+        (["--precision", "int8"], "cpu"),  # which is computed there alone
+        (["--processes", "2"], "cpu"),
+    ],
+)
+def test_where_it_computes(fake: type[FakeRecognizer], arguments: list[str], device: str | None) -> None:
+    predict("1.png", *arguments)
+    assert fake.loaded["device"] == device
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_precision_can_be_named(fake: type[FakeRecognizer], precision: str) -> None:
     assert predict("1.png", "--precision", precision) == 0

@@ -123,6 +123,17 @@ def test_threads() -> None:
         torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("found, device", [(True, "cuda"), (False, "cpu")])
+def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch, found: bool, device: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
+    built = []
+    monkeypatch.setattr(recognizer_module, "build_decoder", lambda model, device: built.append(device.type))
+    reader = Recognizer.load()
+    assert (str(reader.device), built) == (device, [device])
+    reader.begin_process()
+    assert built[1:] == ([] if device == "cpu" else ["cpu"])
+
+
 def test_from_the_front_door() -> None:
     assert im2latex_fairseq.Recognizer is Recognizer
     with pytest.raises(AttributeError, match="no attribute 'Recogniser'"):
