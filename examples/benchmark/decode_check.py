@@ -1,4 +1,4 @@
-"""Whether our generator answers as fairseq's does, and what bfloat16 costs."""
+"""Whether our generator answers as fairseq's does, and what bfloat16 and int8 cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from examples.benchmark.decode_contenders import EXACT, ROUNDED, STOCK, Batch, Output
+from examples.benchmark.decode_contenders import EXACT, ROUNDED, STOCK, WHOLE, Batch, Output
 from im2latex_fairseq.metrics.bleu import corpus_bleu
 
 
@@ -20,8 +20,8 @@ class Check:
         differing: Pictures of which not all hypotheses are the same, in the same order.
         best_differing: Of those, pictures whose best hypothesis is another.
         score_difference: The largest of a score, or of a token's, of hypotheses that are the same.
-        bleu: Of the best hypotheses: fairseq's, ours, ours in bfloat16.
-        rounded_differing: Pictures whose best hypothesis is another in bfloat16.
+        bleu: Of the best hypotheses, by contender.
+        rounded_differing: Pictures whose best hypothesis is another, by contender that rounds.
     """
 
     beam: int
@@ -29,19 +29,25 @@ class Check:
     differing: int
     best_differing: int
     score_difference: float
-    bleu: tuple[float, float, float]
-    rounded_differing: int
+    bleu: dict[str, float]
+    rounded_differing: dict[str, int]
 
 
-def check(bench: Any, batches: Sequence[Batch], beam: int) -> Check:
+_ROUNDING = (ROUNDED, WHOLE)
+
+
+def check(bench: Any, batches: Sequence[Batch], beam: int, names: Sequence[str]) -> Check:
     """Decode batches by fairseq's generator and by ours, and compare everything.
 
     Args:
         bench: A `decode_speed.Bench`.
         batches: With their targets.
         beam: Its width.
+        names: Contenders; of these, those that round are compared, too.
     """
-    stock, exact, rounded = (_flat(bench.outputs(name, batches, beam)) for name in (STOCK, EXACT, ROUNDED))
+    compared = [STOCK, EXACT, *(name for name in _ROUNDING if name in names)]
+    found = {name: _flat(bench.outputs(name, batches, beam)) for name in compared}
+    stock, exact = found[STOCK], found[EXACT]
     references = [bench.task.tokens_of(row) for batch in batches for row in batch["target"]]
     differences = [_difference(a, b) for a, b in zip(stock, exact, strict=True)]
     return Check(
@@ -50,11 +56,11 @@ def check(bench: Any, batches: Sequence[Batch], beam: int) -> Check:
         differing=sum(difference is None for difference in differences),
         best_differing=_best_differing(stock, exact),
         score_difference=max((d for d in differences if d is not None), default=0.0),
-        bleu=tuple(  # type: ignore[arg-type]  (three of them)
-            corpus_bleu([bench.task.tokens_of(h[0]["tokens"]) for h in found], references)
-            for found in (stock, exact, rounded)
-        ),
-        rounded_differing=_best_differing(exact, rounded),
+        bleu={
+            name: corpus_bleu([bench.task.tokens_of(h[0]["tokens"]) for h in output], references)
+            for name, output in found.items()
+        },
+        rounded_differing={name: _best_differing(exact, found[name]) for name in compared[2:]},
     )
 
 
@@ -80,16 +86,20 @@ def _best_differing(first: Output, second: Output) -> int:
 
 
 def check_table(checks: Sequence[Check]) -> str:
-    """One line a beam."""
-    lines = [
-        "| beam | pictures | n-best lists that differ | best hypotheses that differ | largest difference of a score "
-        "| BLEU stock | ours | ours, bfloat16 | best hypotheses that differ in bfloat16 |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    """One line a beam; of all, the contenders that round are the same."""
+    rounding = list(checks[0].rounded_differing)
+    titles = [
+        *("beam", "pictures", "n-best lists that differ", "best hypotheses that differ"),
+        *("largest difference of a score", "BLEU stock", "ours"),
+        *(title for name in rounding for title in (name, f"best hypotheses that differ, {name}")),
     ]
+    lines = [f"| {' | '.join(titles)} |", "|---:" * len(titles) + "|"]
     for found in checks:
-        bleu = " | ".join(f"{value:.3f}" for value in found.bleu)
-        lines.append(
-            f"| {found.beam} | {found.pictures} | {found.differing} | {found.best_differing} | "
-            f"{found.score_difference:.1e} | {bleu} | {found.rounded_differing} |"
-        )
+        cells = [
+            *(f"{found.beam}", f"{found.pictures}", f"{found.differing}", f"{found.best_differing}"),
+            *(f"{found.score_difference:.1e}", f"{found.bleu[STOCK]:.3f}", f"{found.bleu[EXACT]:.3f}"),
+        ]
+        for name in rounding:
+            cells += [f"{found.bleu[name]:.3f}", f"{found.rounded_differing[name]}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ import torch
 
 from examples.benchmark.operation_speed import Clock
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
+from im2latex_fairseq.decoding.int8_products import int8_obstacle
 from im2latex_fairseq.decoding.row_scorer import RowScorer
 
 Batch = dict[str, Any]
@@ -31,9 +32,14 @@ CONTENDERS = {
     STOCK: "fairseq's generator; this package's encoder sees that a reordering changes nothing",
     EXACT: "this package's generator, with the results of fairseq's",
     ROUNDED: "this package's generator in bfloat16",
-    WHOLE: "this package's generator, the products of its decoder in int8",
+    WHOLE: "this package's generator, its products in int8, on CPUs with VNNI",
 }
 _PRECISIONS = {ROUNDED: "bfloat16", WHOLE: "int8"}
+
+
+def contenders_of(device: torch.device) -> list[str]:
+    """Those that can decode there."""
+    return [name for name in CONTENDERS if name != WHOLE or int8_obstacle(device) is None]
 
 
 @dataclass

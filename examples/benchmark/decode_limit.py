@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ class Limit:
         beam: Its width.
         batch_size: Most pictures together.
         gflop: Of encoder and decoder, a picture.
-        bfloat16_share: Of these, done in bfloat16.
+        rounded_share: Of these, done in bfloat16 or int8.
         peak_rate: Pictures a second at the rate of large square products.
         rate: Pictures a second that were measured.
     """
@@ -33,7 +34,7 @@ class Limit:
     beam: int
     batch_size: int
     gflop: float
-    bfloat16_share: float
+    rounded_share: float
     peak_rate: float
     rate: float
 
@@ -56,7 +57,7 @@ def measure_limit(
     with OperationRecorder() as recorder:
         for batch in some:
             decode(name, generator, bench.task, bench.models, batch)
-    flops = {torch.float32: 0, torch.bfloat16: 0}
+    flops: Counter[torch.dtype] = Counter()
     for operation, count in recorder.counts.items():
         flops[operation.dtype] += operation.flops * count
     seconds = 0.0
@@ -70,7 +71,7 @@ def measure_limit(
         beam,
         batch_size,
         total / pictures / 1e9,
-        flops[torch.bfloat16] / total,
+        1 - flops[torch.float32] / total,
         pictures / seconds,
         rate,
     )
@@ -82,11 +83,11 @@ def limit_table(limits: Sequence[Limit]) -> str:
         f"Operations of convolutions and matrix products of {_BATCHES} batches at most, spread evenly, at the rate of "
         f"products of {SQUARE_SIZE} x {SQUARE_SIZE} matrices of the same types.",
         "",
-        "| beam | batch | | GFLOP a picture | in bfloat16 | limit, pictures/s | reached |",
+        "| beam | batch | | GFLOP a picture | in bfloat16 or int8 | limit, pictures/s | reached |",
         "|---:|---:|---|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {limit.beam} | {limit.batch_size} | {limit.name} | {limit.gflop:.2f} | {limit.bfloat16_share:.0%} | "
+        f"| {limit.beam} | {limit.batch_size} | {limit.name} | {limit.gflop:.2f} | {limit.rounded_share:.0%} | "
         f"{limit.peak_rate:.1f} | {limit.rate / limit.peak_rate:.0%} |"
         for limit in limits
     ]

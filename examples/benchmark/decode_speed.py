@@ -26,11 +26,13 @@ from examples.benchmark.decode_contenders import (
     EXACT,
     ROUNDED,
     STOCK,
+    WHOLE,
     Batch,
     Output,
     PeakMemory,
     Watch,
     build_generator,
+    contenders_of,
     decode,
     first_pictures,
 )
@@ -204,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rates = {t.name: t.rate for t in turns if (t.beam, t.batch_size) == (beam, batch_size)}
             limits += [
                 measure_limit(bench, name, batches, beam, batch_size, rates[name])
-                for name in (EXACT, ROUNDED)
+                for name in (EXACT, ROUNDED, WHOLE)
                 if name in rates
             ]
     sections.append(("Speed", speed_table(turns)))
@@ -213,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sections.append(("What the arithmetic alone would take", limit_table(limits)))
     if options.check:
         batches = bench.batches(options.check_pictures or options.pictures, max(options.batch_sizes))
-        reports = [check(bench, batches, beam) for beam in options.beams]
+        reports = [check(bench, batches, beam, options.contenders) for beam in options.beams]
         sections.append(("The same answers", check_table(reports)))
     if options.growth:
         points = growth(bench, options.growth_pictures)
@@ -270,7 +272,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="cpu counts CPU seconds, which other load disturbs less (one thread)",
     )
     parser.add_argument(
-        "--contenders", type=_names, default=list(CONTENDERS), help=f"of: {'; '.join(CONTENDERS)}"
+        "--contenders", type=_names, help=f"of: {'; '.join(CONTENDERS)} (default: all that this device can)"
     )
     parser.add_argument("--check", action="store_true", help="compare hypotheses and scores with fairseq's")
     parser.add_argument("--check-pictures", type=int, help="as many as --pictures if not given")
@@ -281,6 +283,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, help="a PNG of it")
     parser.add_argument("--page", type=Path, help="a Markdown page whose measured part is replaced")
     options = parser.parse_args(arguments)
+    options.contenders = options.contenders or contenders_of(torch.device(options.device))
     if options.clock == "cpu" and options.threads != 1:
         parser.error("--clock cpu needs --threads 1")
     if options.processes > 1 and (options.clock == "cpu" or options.device != "cpu"):

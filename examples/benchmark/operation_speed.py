@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,6 +13,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import flop_registry
+
+from im2latex_fairseq.decoding.affine import Affine
+from im2latex_fairseq.decoding.int8_products import Int8LinearMap
 
 Clock = Callable[[], float]
 
@@ -36,7 +40,7 @@ class Operation:
 
     Attributes:
         kind: "convolutions, forward", "convolutions, backward" or "matrix products".
-        dtype: Of the result.
+        dtype: Of the result; of products of int8, whose result is float32, of what goes in: uint8.
         flops: Of one call.
         signature: Tells it from others: name and operands.
     """
@@ -69,7 +73,8 @@ class OperationRecorder(TorchDispatchMode):
                 r for r in (result if isinstance(result, (tuple, list)) else [result]) if r is not None
             ]
             operands = tree_map_only(torch.Tensor, _operand, (args, kwargs or {}))
-            operation = Operation(_kind(str(func)), tensors[0].dtype, flops, f"{func} {operands}")
+            dtype = tensors[0].dtype if args[0].dtype != torch.uint8 else torch.uint8
+            operation = Operation(_kind(str(func)), dtype, flops, f"{func} {operands}")
             self.counts[operation] += 1
             self._calls.setdefault(operation, (func, *operands))
         return result
@@ -112,6 +117,12 @@ def _packed_linear_flops(rows: torch.Tensor, *others: Any, out_val: torch.Tensor
     return 2 * out_val.numel() * rows.shape[-1]
 
 
+def _int8_convolution_flops(
+    grid: torch.Tensor, scale: float, zero: int, weight: torch.Tensor, *others: Any, out_val: torch.Tensor
+) -> int:
+    return 2 * out_val.numel() * math.prod(weight.shape[1:])
+
+
 # torch's flop counter doesn't know fairseq's convolution over time, whose backward is made of addmm_, nor linear
 # maps, which stay whole in inference mode, nor those of packed weights.
 _COUNTS: dict[Any, Callable[..., int]] = {
@@ -122,6 +133,9 @@ _COUNTS: dict[Any, Callable[..., int]] = {
 }
 if hasattr(torch.ops.mkldnn, "_linear_pointwise"):  # what `decoding.linear_map` calls
     _COUNTS[torch.ops.mkldnn._linear_pointwise] = _packed_linear_flops
+if hasattr(torch.ops.onednn, "qlinear_pointwise"):  # what `decoding.int8_products` calls
+    _COUNTS[torch.ops.onednn.qlinear_pointwise] = _packed_linear_flops
+    _COUNTS[torch.ops.onednn.qconv2d_pointwise] = _int8_convolution_flops
 
 
 def _operand(tensor: torch.Tensor) -> Operand:
@@ -186,9 +200,22 @@ def square_product_speed(
     clock: Clock = time.perf_counter,
     min_s: float = 0.3,
 ) -> Speed:
-    """Of a product of two square matrices: what the machine reaches where shapes cost nothing."""
-    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    seconds = seconds_of_call(lambda: left @ right, device, clock=clock, min_s=min_s)
+    """Of a product of two square matrices: what the machine reaches where shapes cost nothing.
+
+    Args:
+        size: Rows and columns of each.
+        device: Where they lie.
+        dtype: Of both; torch.uint8 for products of uint8 and int8, the rounding of the former included.
+        clock: In seconds.
+        min_s: It is repeated for so long.
+    """
+    left, right = (torch.randn(size, size, device=device) for _ in range(2))
+    if dtype == torch.uint8:
+        multiply = Int8LinearMap(Affine(right, torch.zeros(size)))
+        seconds = seconds_of_call(lambda: multiply(left), device, clock=clock, min_s=min_s)
+    else:
+        left, right = left.to(dtype), right.to(dtype)
+        seconds = seconds_of_call(lambda: left @ right, device, clock=clock, min_s=min_s)
     return Speed(2.0 * size**3, seconds)
 
 

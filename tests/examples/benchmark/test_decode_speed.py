@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from examples.benchmark.decode_contenders import (
-    CONTENDERS,
     EXACT,
     STOCK,
     STOCK_REORDERING,
     PeakMemory,
     Watch,
     build_generator,
+    contenders_of,
     decode,
 )
 from examples.benchmark.decode_growth import line
@@ -53,15 +53,18 @@ def test_everything_is_measured_and_written(
     text = page.read_text()
     assert text.startswith("# By hand\n") and "old" not in text
     assert text.split("-->\n\n")[1].strip() in capsys.readouterr().out
+    everyone = contenders_of(torch.device("cpu"))
     speeds = re.findall(
         r"^\| (\d+) \| (\d+) \| (\w+, \w+|stock) \| ([\d.]+) \| ([\d.]+) \|", text, re.MULTILINE
     )
     assert [row[:3] for row in speeds] == [
-        (beam, batch, name) for batch in ("1", "4") for beam in ("1", "3") for name in CONTENDERS
+        (beam, batch, name) for batch in ("1", "4") for beam in ("1", "3") for name in everyone
     ]
     assert all(float(ratio) == 1.0 for _, _, name, _, ratio in speeds if name == STOCK)
     for beam in (1, 3):
         assert re.search(rf"^\| {beam} \| 6 \| 0 \| 0 \| \d\.\de-\d\d \|", text, re.MULTILINE)
+    for name in everyone[2:]:  # what the arithmetic alone would take, of ours
+        assert len(re.findall(rf"^\| \d \| \d \| {name} \| [\d.]+ \| \d+% \|", text, re.MULTILINE)) == 4
     assert "## Linear in length and batch" in text
     assert plot.stat().st_size > 1000
 
@@ -78,7 +81,7 @@ def test_the_parts_are_watched_and_nothing_stays_behind(bench: Bench) -> None:
     encoder, decoder = bench.models[0].encoder, bench.models[0].decoder
     before = set(vars(encoder)), set(vars(decoder))
     batch = bench.batches(6, 4)[0]
-    for name in CONTENDERS:
+    for name in contenders_of(bench.device):
         watch = Watch(bench.clock, bench.device)
         generator = build_generator(name, bench.task, bench.models, 3, bench.max_len)
         decode(name, generator, bench.task, bench.models, batch, watch)

@@ -18,6 +18,7 @@ from examples.benchmark.operation_speed import (
     total,
 )
 from im2latex_fairseq.decoding.affine import Affine
+from im2latex_fairseq.decoding.int8_products import Int8Conv2d, Int8LinearMap, int8_obstacle
 from im2latex_fairseq.decoding.linear_map import LinearMap
 
 CPU = torch.device("cpu")
@@ -126,3 +127,19 @@ def test_a_packed_linear_map_is_counted() -> None:
             linear(torch.ones(9, 768, dtype=dtype))
         assert recorder.flops == 2 * 9 * 768 * 512
         assert {operation.dtype for operation in recorder.counts} == {dtype}
+
+
+@pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
+def test_products_of_int8_are_counted() -> None:
+    linear = Int8LinearMap(Affine(torch.ones(512, 768), torch.ones(512)))
+    convolution = Int8Conv2d(torch.nn.Conv2d(32, 48, (1, 5), padding=(0, 2)))
+    with OperationRecorder() as recorder, torch.inference_mode():
+        linear(torch.ones(9, 768))
+        convolution(torch.ones(2, 32, 4, 8))
+    assert sorted(operation.flops for operation in recorder.counts) == [
+        2 * (2 * 48 * 4 * 8) * (32 * 5),
+        2 * 9 * 768 * 512,
+    ]
+    assert {operation.dtype for operation in recorder.counts} == {torch.uint8}
+    speed = square_product_speed(64, torch.device("cpu"), dtype=torch.uint8, min_s=0.01)
+    assert speed.flops == 2 * 64**3 and speed.seconds > 0
