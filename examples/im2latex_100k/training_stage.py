@@ -19,6 +19,7 @@ _FLAGS = (
     ("model", "dropout", "--dropout"),
     ("common", "seed", "--seed"),
     ("task", "augment", "--augment"),
+    ("dataset", "train_subset", "--train-subset"),
     ("dataset", "max_tokens", "--max-tokens"),
     ("dataset", "batch_size", "--batch-size"),
     ("dataset", "curriculum", "--curriculum"),
@@ -35,7 +36,7 @@ _FLAGS = (
     ("lr_scheduler", "min_lr", "--min-lr"),
     ("optimization", "max_update", "--max-update"),
 )
-_DEFAULTS = {"decoder_attention_layers": "all"}
+_DEFAULTS = {"decoder_attention_layers": "all", "train_subset": "train"}
 
 
 class TrainingStageError(ValueError):

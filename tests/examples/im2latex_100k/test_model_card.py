@@ -79,6 +79,14 @@ def test_choices_are_logged_without_quotes(tmp_path: Path) -> None:
     assert read_stage(run, commit="c0ffee", hardware="a core").data == "wide"
 
 
+@pytest.mark.parametrize("subset, is_said", [("train", False), ("train_official", True)])
+def test_a_subset_of_its_own_is_said(tmp_path: Path, subset: str, is_said: bool) -> None:
+    config = {**CONFIG, "dataset": {**CONFIG.get("dataset", {}), "train_subset": subset}}
+    run = write_log(tmp_path / "run", str(config), TRAINED)
+    command = read_stage(run, commit="c0ffee", hardware="a core").command
+    assert (f"--train-subset {subset}" in command) is is_said
+
+
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Path]:
     stage = read_stage(
