@@ -324,7 +324,8 @@ class PictureReader(ABC):
             latex=format_tokens(tokens),
             tokens=tokens,
             confidence=trust * calibration.formula_confidence(log_probabilities, lead=lead),
-            score=hypothesis.score,
+            # Whatever the length penalty by which the search has put them in order
+            score=math.fsum(log_probabilities) / len(log_probabilities),
             token_confidences=calibration.token_confidences(log_probabilities)[: len(tokens)],
         )
 

@@ -16,7 +16,7 @@ class Reading:
         latex: As a person would write it.
         tokens: As the model wrote it.
         confidence: Probability that the whole formula is right, in [0, 1].
-        score: Sum of the log-probabilities of the tokens and the end / their number ** length penalty.
+        score: Mean log-probability of the tokens and the end, natural.
         token_confidences: Probability that each token is right, in [0, 1]; one a token.
     """
 

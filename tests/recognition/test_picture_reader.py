@@ -76,8 +76,8 @@ def test_a_reading_and_its_confidences() -> None:
     reading = read(CountingReader(), 11).readings[0]
     assert reading.tokens == ("w", "w", "w", "x")
     assert reading.latex == "wwwx"
-    assert reading.score == -0.2
     log_probabilities = (-0.1, -0.1, -0.1, -0.2, -0.01)
+    assert reading.score == pytest.approx(sum(log_probabilities) / 5)  # not the search's
     assert reading.confidence == CALIBRATION.formula_confidence(log_probabilities, lead=0.5)
     assert reading.token_confidences == CALIBRATION.token_confidences(log_probabilities)[:4]
 

@@ -39,7 +39,9 @@ def test_it_reads_what_fairseq_reads(checkpoint: Path) -> None:
 
     pictures = formulas(6)
     theirs = Im2LatexModel.from_pretrained(checkpoint).predict(pictures, max_len=8, nbest=2)
-    ours = Recognizer.load(checkpoint).predict(pictures, max_len=8, nbest=2, constrained=False, scale=None)
+    ours = Recognizer.load(checkpoint).predict(
+        pictures, max_len=8, nbest=2, constrained=False, scale=None, length_penalty=1.0
+    )
     for recognition, prediction in zip(ours, theirs, strict=True):
         for reading, hypothesis in zip(recognition.readings, prediction.hypotheses, strict=True):
             assert reading.tokens == hypothesis.tokens
