@@ -87,7 +87,7 @@ def _computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if asked is not None:
         kwargs = {**kwargs, "device": torch.device("cpu")}
     result = func(*tree_map(_held, args), **tree_map(_held, kwargs))
-    if func is torch.ops.aten.copy_.default or func.__name__.split(".")[0].endswith("_"):
+    if func._schema.is_mutable:
         return args[0]
     is_there = any(there) if asked is None else torch.device(asked) == GPU
     return tree_map(_on_gpu, result) if is_there else result
@@ -98,7 +98,7 @@ def _held(value: Any) -> Any:
 
 
 def _on_gpu(value: Any) -> Any:
-    return GpuTensor(value) if isinstance(value, torch.Tensor) and not isinstance(value, GpuTensor) else value
+    return GpuTensor(value) if isinstance(value, torch.Tensor) else value
 
 
 def moved(module: torch.nn.Module) -> torch.nn.Module:

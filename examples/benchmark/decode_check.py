@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from examples.benchmark.decode_contenders import EXACT, ROUNDED, STOCK, WHOLE, Batch, Output
+from examples.benchmark.decode_contenders import EXACT, PRECISIONS, STOCK, Batch, Output
 from im2latex_fairseq.metrics.bleu import corpus_bleu
 
 
@@ -33,9 +33,6 @@ class Check:
     rounded_differing: dict[str, int]
 
 
-_ROUNDING = (ROUNDED, WHOLE)
-
-
 def check(bench: Any, batches: Sequence[Batch], beam: int, names: Sequence[str]) -> Check:
     """Decode batches by fairseq's generator and by ours, and compare everything.
 
@@ -45,8 +42,8 @@ def check(bench: Any, batches: Sequence[Batch], beam: int, names: Sequence[str])
         beam: Its width.
         names: Contenders; of these, those that round are compared, too.
     """
-    compared = [STOCK, EXACT, *(name for name in _ROUNDING if name in names)]
-    found = {name: _flat(bench.outputs(name, batches, beam)) for name in compared}
+    rounding = [name for name in PRECISIONS if name != EXACT and name in names]
+    found = {name: _flat(bench.outputs(name, batches, beam)) for name in (STOCK, EXACT, *rounding)}
     stock, exact = found[STOCK], found[EXACT]
     references = [bench.task.tokens_of(row) for batch in batches for row in batch["target"]]
     differences = [_difference(a, b) for a, b in zip(stock, exact, strict=True)]
@@ -60,7 +57,7 @@ def check(bench: Any, batches: Sequence[Batch], beam: int, names: Sequence[str])
             name: corpus_bleu([bench.task.tokens_of(h[0]["tokens"]) for h in output], references)
             for name, output in found.items()
         },
-        rounded_differing={name: _best_differing(exact, found[name]) for name in compared[2:]},
+        rounded_differing={name: _best_differing(exact, found[name]) for name in rounding},
     )
 
 

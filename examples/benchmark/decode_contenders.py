@@ -34,7 +34,8 @@ CONTENDERS = {
     ROUNDED: "this package's generator in bfloat16",
     WHOLE: "this package's generator, its products in int8, on CPUs with VNNI",
 }
-_PRECISIONS = {ROUNDED: "bfloat16", WHOLE: "int8"}
+PRECISIONS = {EXACT: "float32", ROUNDED: "bfloat16", WHOLE: "int8"}
+"""Of our own contenders."""
 
 
 def contenders_of(device: torch.device) -> list[str]:
@@ -128,7 +129,7 @@ def _select_rows(encoder_out: dict[str, Any], order: torch.Tensor) -> dict[str, 
 def build_generator(name: str, task: Any, models: Sequence[Any], beam: int, max_len: int) -> Any:
     """The generator of a contender; of ours, the weights are prepared here."""
     task.cfg.stock_generator = name in (STOCK, STOCK_REORDERING)
-    task.cfg.decode_precision = _PRECISIONS.get(name, "float32")
+    task.cfg.decode_precision = PRECISIONS.get(name, "float32")
     return task.build_generator(models, argparse.Namespace(beam=beam, max_len_a=0, max_len_b=max_len))
 
 
@@ -136,7 +137,7 @@ def decode(
     name: str, generator: Any, task: Any, models: Sequence[Any], batch: Batch, watch: Watch | None = None
 ) -> Output:
     """The hypotheses of a batch by a contender; with a watch, its time is under "all" and the parts of it."""
-    task.cfg.decode_precision = _PRECISIONS.get(name, "float32")
+    task.cfg.decode_precision = PRECISIONS.get(name, "float32")
     with ExitStack() as ways:
         if name == STOCK_REORDERING:
             ways.enter_context(reordering_always(models))

@@ -23,10 +23,8 @@ from fairseq import checkpoint_utils, utils
 from examples.benchmark.decode_check import check, check_table
 from examples.benchmark.decode_contenders import (
     CONTENDERS,
-    EXACT,
-    ROUNDED,
+    PRECISIONS,
     STOCK,
-    WHOLE,
     Batch,
     Output,
     PeakMemory,
@@ -206,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rates = {t.name: t.rate for t in turns if (t.beam, t.batch_size) == (beam, batch_size)}
             limits += [
                 measure_limit(bench, name, batches, beam, batch_size, rates[name])
-                for name in (EXACT, ROUNDED, WHOLE)
+                for name in PRECISIONS
                 if name in rates
             ]
     sections.append(("Speed", speed_table(turns)))

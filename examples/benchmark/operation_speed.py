@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import flop_registry
 
 from im2latex_fairseq.decoding.affine import Affine
-from im2latex_fairseq.decoding.int8_products import Int8LinearMap
+from im2latex_fairseq.decoding.int8_products import Int8LinearMap, int8_obstacle
 
 Clock = Callable[[], float]
 
@@ -133,7 +133,7 @@ _COUNTS: dict[Any, Callable[..., int]] = {
 }
 if hasattr(torch.ops.mkldnn, "_linear_pointwise"):  # what `decoding.linear_map` calls
     _COUNTS[torch.ops.mkldnn._linear_pointwise] = _packed_linear_flops
-if hasattr(torch.ops.onednn, "qlinear_pointwise"):  # what `decoding.int8_products` calls
+if int8_obstacle() is None:  # what `decoding.int8_products` calls
     _COUNTS[torch.ops.onednn.qlinear_pointwise] = _packed_linear_flops
     _COUNTS[torch.ops.onednn.qconv2d_pointwise] = _int8_convolution_flops
 

@@ -185,6 +185,12 @@ def refused_although_valid(free: Judged, grammar: LatexGrammarFilter, symbols: S
     ]
 
 
+def read_the_same(free: Judged, constrained: Judged) -> frozenset[int]:
+    """Numbers of the pictures whose readings are the same."""
+    pairs = zip(free.decoded.formulas, constrained.decoded.formulas, strict=True)
+    return frozenset(number for number, (first, second) in enumerate(pairs) if first == second)
+
+
 def report(free: Judged, constrained: Judged) -> str:
     """Both as a table, and what else there is to say."""
     lines = [
@@ -197,14 +203,14 @@ def report(free: Judged, constrained: Judged) -> str:
             f"| {judged.decoded.name} | {judged.balanced:.2f} | {judged.parsed:.2f} | {judged.compiled:.2f} | "
             f"{judged.bleu:.2f} | {milliseconds:.1f} |"
         )
-    pairs = list(zip(free.decoded.formulas, constrained.decoded.formulas, strict=True))
-    same = sum(first == second for first, second in pairs)
+    count = len(free.decoded.formulas)
+    same = read_the_same(free, constrained)
     failed = {number for number, _, _ in free.failures}
-    changed = sum(first != second for number, (first, second) in enumerate(pairs) if number not in failed)
+    changed = len(set(range(count)) - failed - same)
     share = constrained.decoded.filter_seconds / constrained.decoded.seconds
     lines += [
         "",
-        f"{len(pairs):,} pictures; {same:,} readings are the same; {changed:,} others of those that were valid",
+        f"{count:,} pictures; {len(same):,} readings are the same; {changed:,} others of those that were valid",
         f"the rules took {100 * share:.1f}% of the time of decoding by them",
     ]
     return "\n".join(lines)
@@ -245,8 +251,7 @@ def main() -> None:
         for name, chosen in (("free", None), ("by the grammar", rules))
     )
     print(report(free, constrained))
-    pairs = zip(free.decoded.formulas, constrained.decoded.formulas, strict=True)
-    same = {number for number, (first, second) in enumerate(pairs) if first == second}
+    same = read_the_same(free, constrained)
     of_these = [chosen for group in groups if (chosen := [number for number in group if number in same])]
     if same:
         seconds = seconds_by_turns(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,14 @@ import torch
 
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
-from im2latex_fairseq.decoding.int8_products import int8_obstacle
 from im2latex_fairseq.decoding.settings import DecodingSettings
 from im2latex_fairseq.decoding.token_filter import CombinedFilter, TokenFilter
+from tests.decoding.rule import Rule
 from tests.decoding.small_models import build_model, decoder_of, dictionary, draw, trained_model
+from tests.needs_int8 import needs_int8
 
 KINDS = ("gconv", "fconv")
 EOS = dictionary().eos()
-
-needs_int8 = pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
 
 
 def ids_and_scores(found: list[list[DecodedHypothesis]]) -> tuple[list[list[tuple[int, ...]]], list[float]]:
@@ -38,24 +36,11 @@ def assert_close(
 
 @pytest.mark.parametrize("beam", [1, 4])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_gives_what_its_pictures_give_alone(kind: str, beam: int) -> None:
+@pytest.mark.parametrize("precision", ["float32", pytest.param("int8", marks=needs_int8)])
+def test_a_batch_gives_what_its_pictures_give_alone(precision: str, kind: str, beam: int) -> None:
+    """In int8 too, where each row and each picture is rounded by itself."""
     decoder = decoder_of(trained_model(kind))
-    settings = DecodingSettings(beam=beam, nbest=beam, max_len=16)
-    images, sizes = draw()
-    alone = [
-        decoder.decode(images[n : n + 1, :, :height, :width], sizes[n : n + 1], settings)[0]
-        for n, (height, width) in enumerate(sizes.tolist())
-    ]
-    assert_close(decoder.decode(images, sizes, settings), alone)
-
-
-@needs_int8
-@pytest.mark.parametrize("beam", [1, 4])
-@pytest.mark.parametrize("kind", KINDS)
-def test_in_int8_a_batch_gives_what_its_pictures_give_alone(kind: str, beam: int) -> None:
-    """Each row and each picture is rounded by itself."""
-    decoder = decoder_of(trained_model(kind))
-    settings = DecodingSettings(beam=beam, nbest=beam, max_len=16, precision="int8")
+    settings = DecodingSettings(beam=beam, nbest=beam, max_len=16, precision=precision)
     images, sizes = draw()
     alone = [
         decoder.decode(images[n : n + 1, :, :height, :width], sizes[n : n + 1], settings)[0]
@@ -169,35 +154,6 @@ def test_the_grid_is_told() -> None:
 
 
 # -- filters -------------------------------------------------------------------------------------------
-
-
-class Rule(TokenFilter):
-    """A filter of a function of the tokens so far; a state is the place of a list of tokens."""
-
-    def __init__(self, rule: Callable[[list[int]], Any], vocabulary: int) -> None:
-        self.rule = rule
-        self.vocabulary = vocabulary
-        self.formulas: list[list[int]] = []
-
-    def begin(self, rows: int, max_len: int) -> np.ndarray:
-        self.formulas = [[]]
-        return np.zeros(rows, dtype=np.int64)
-
-    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor:
-        assert all(len(self.formulas[state]) == step for state in states)
-        mask = torch.zeros(len(states), self.vocabulary, dtype=torch.bool)
-        for row, state in enumerate(states):
-            mask[row, self.rule(self.formulas[state])] = True
-        return mask
-
-    def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        for state, token in zip(states, tokens, strict=True):
-            assert self.vocabulary_allows(state, token)
-            self.formulas.append([*self.formulas[state], int(token)])
-        return np.arange(len(self.formulas) - len(states), len(self.formulas))
-
-    def vocabulary_allows(self, state: int, token: int) -> bool:
-        return bool(np.isin(token, np.arange(self.vocabulary)[self.rule(self.formulas[state])]))
 
 
 def rising(tokens: list[int]) -> Any:

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
-from im2latex_fairseq.decoding.token_filter import TokenFilter
+from tests.decoding.rule import Rule
 from tests.decoding.small_models import build_model, decoder_of, dictionary, draw, trained_model
 from tests.pretended_gpu import GPU, GpuTensor, MixedDevices, moved, pretended_gpu
 
 
-class OddTokens(TokenFilter):
+def odd(tokens: list[int]) -> Any:
     """Every second token alone may follow, and the end."""
-
-    def begin(self, rows: int, max_len: int) -> np.ndarray:
-        return np.arange(rows)
-
-    def allowed(self, states: np.ndarray, step: int, max_len: int) -> torch.Tensor:
-        mask = torch.zeros(len(states), len(dictionary()), dtype=torch.bool)
-        mask[:, 1::2] = True
-        mask[:, dictionary().eos()] = True
-        return mask
-
-    def advance(self, states: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        return states
+    return [dictionary().eos(), *range(1, len(dictionary()), 2)]
 
 
 def gpu_decoder(kind: str) -> FormulaDecoder:
@@ -63,8 +51,8 @@ def test_the_same_hypotheses(kind: str, beam: int) -> None:
 @pytest.mark.parametrize("beam", [1, 4])
 def test_with_rules(beam: int) -> None:
     settings = DecodingSettings(beam=beam, max_len=16)
-    here = decoder_of(trained_model("gconv")).decode(*draw(), settings, OddTokens())
-    there = decoded_there("gconv", settings, OddTokens())
+    here = decoder_of(trained_model("gconv")).decode(*draw(), settings, Rule(odd, len(dictionary())))
+    there = decoded_there("gconv", settings, Rule(odd, len(dictionary())))
     assert [[h.ids for h in readings] for readings in there] == [[h.ids for h in r] for r in here]
     assert all(id_ % 2 for readings in there for h in readings for id_ in h.ids)
 

@@ -20,8 +20,9 @@ from im2latex_fairseq.decoding.int8_products import (
     int8_obstacle,
 )
 from im2latex_fairseq.decoding.linear_map import LinearMap, map_if_there, map_in
-
-needs_int8 = pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
+from im2latex_fairseq.models.image_encoders import build_image_encoder
+from tests.decoding.small_models import draw
+from tests.needs_int8 import needs_int8
 
 
 def affine(in_channels: int, out_channels: int) -> Affine:
@@ -128,6 +129,29 @@ def test_wide_convolutions_of_an_encoder_are_replaced_in_a_copy() -> None:
     kinds = [type(module).__name__ for module in copied.modules() if not isinstance(module, nn.Sequential)]
     assert kinds == ["Conv2d", "Int8Conv2d", "Conv2d", "Conv2d", "Linear"]
     assert not any(isinstance(module, Int8Conv2d) for module in encoder.modules())
+
+
+@needs_int8
+def test_an_encoder_sees_in_a_padded_batch_what_it_sees_alone() -> None:
+    """Padding is zero, which changes no picture's scale."""
+    torch.manual_seed(1)
+    encoder = build_image_encoder(
+        "gated_grid",
+        embed_dim=16,
+        dropout=0.0,
+        decoder_contract="plain",
+        options='{"stem_channels": 32, "grid_channels": 32, "grid_blocks": "3x3,1x5"}',
+    ).eval()
+    copied = convolutions_in_int8(encoder)
+    assert sum(isinstance(module, Int8Conv2d) for module in copied.modules()) == 8
+    images, sizes = draw()
+    with torch.no_grad():
+        together = copied(images, sizes)["encoder_out"][0].unflatten(1, (images.shape[2] // 8, -1))
+        for number, (height, width) in enumerate(sizes.tolist()):
+            alone = copied(images[number : number + 1, :, :height, :width], sizes[number : number + 1])
+            rows, columns = alone["grid_size"]
+            keys = alone["encoder_out"][0].unflatten(1, (rows, columns))[0]
+            torch.testing.assert_close(together[number, :rows, :columns], keys, rtol=1e-4, atol=1e-4)
 
 
 def test_which_map_serves() -> None:

@@ -13,9 +13,9 @@ from fairseq import checkpoint_utils
 from fairseq.sequence_generator import SequenceGenerator
 from fairseq.sequence_scorer import SequenceScorer
 
-from im2latex_fairseq.decoding.int8_products import int8_obstacle
 from im2latex_fairseq.tasks import formula_generator
 from im2latex_fairseq.tasks.formula_generator import FormulaGenerator
+from tests.needs_int8 import needs_int8
 
 
 def load(checkpoint: Path, data: Path, fast: bool = True, **options: Any) -> tuple[Any, Any, dict[str, Any]]:
@@ -141,15 +141,7 @@ def test_models_that_ours_does_not_know_are_for_fairseqs_generator(
     assert isinstance(task.build_generator([models[0].half()], arguments()), SequenceGenerator)
 
 
-@pytest.mark.parametrize(
-    "precision",
-    [
-        "bfloat16",
-        pytest.param(
-            "int8", marks=pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
-        ),
-    ],
-)
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("int8", marks=needs_int8)])
 def test_rounded(prepared_data: Path, checkpoint: Path, precision: str) -> None:
     models, task, sample = load(checkpoint, prepared_data, decode_precision=precision)
     generator = task.build_generator(models, arguments())

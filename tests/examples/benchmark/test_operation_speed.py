@@ -18,8 +18,9 @@ from examples.benchmark.operation_speed import (
     total,
 )
 from im2latex_fairseq.decoding.affine import Affine
-from im2latex_fairseq.decoding.int8_products import Int8Conv2d, Int8LinearMap, int8_obstacle
+from im2latex_fairseq.decoding.int8_products import Int8Conv2d, Int8LinearMap
 from im2latex_fairseq.decoding.linear_map import LinearMap
+from tests.needs_int8 import needs_int8
 
 CPU = torch.device("cpu")
 
@@ -129,7 +130,7 @@ def test_a_packed_linear_map_is_counted() -> None:
         assert {operation.dtype for operation in recorder.counts} == {dtype}
 
 
-@pytest.mark.skipif(int8_obstacle() is not None, reason=int8_obstacle() or "")
+@needs_int8
 def test_products_of_int8_are_counted() -> None:
     linear = Int8LinearMap(Affine(torch.ones(512, 768), torch.ones(512)))
     convolution = Int8Conv2d(torch.nn.Conv2d(32, 48, (1, 5), padding=(0, 2)))
