@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +36,9 @@ class FormulaDecoder:
 
     # Of many pictures, those of like length go together.
     CPU_ROWS = ROWS_TOGETHER
+    # Pixels, padding included, that a CPU's encoder looks at together: above it a grid outgrows the 32 MiB up to
+    # which glibc reuses memory, and each is mapped and zeroed anew.
+    CPU_PIXELS = 1 << 19
     # Below so many rows a CPU's bfloat16 products, which unpack their weights, take longer than float32.
     CPU_BFLOAT16_ROWS = 16
 
@@ -130,7 +133,11 @@ class FormulaDecoder:
             return []
         device = batches[0][0].device.type
         with torch.no_grad(), torch.autocast(device, enabled=False):
-            looked = [self._look_at(images, sizes, settings.precision) for images, sizes in batches]
+            looked = [
+                self._look_at(*part, settings.precision)
+                for images, sizes in batches
+                for part in self._parts(images, sizes)
+            ]
         # One a model
         memories = [PictureMemory.join(parts) for parts in zip(*looked, strict=True)]
         limits = self._limits(settings)
@@ -145,6 +152,17 @@ class FormulaDecoder:
                     for hypothesis in hypotheses[place][: settings.nbest]
                 ]
         return found
+
+    def _parts(
+        self, images: torch.Tensor, sizes: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The pictures of a batch that are looked at together, in their order."""
+        if images.device.type != "cpu":
+            yield images, sizes
+            return
+        count = max(1, self.CPU_PIXELS // images[0].numel())
+        for start in range(0, len(images), count):
+            yield images[start : start + count], sizes[start : start + count]
 
     def _look_at(self, images: torch.Tensor, sizes: torch.Tensor, precision: str) -> list[PictureMemory]:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):

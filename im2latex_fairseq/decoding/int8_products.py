@@ -136,6 +136,8 @@ def convolutions_in_int8(encoder: nn.Module) -> nn.Module:
     Raises:
         ValueError: They can't be computed here, see `int8_obstacle`.
     """
+    # Of an encoder that has none, too, so that int8 is refused wherever it can't be had.
+    _refuse_elsewhere(next(encoder.parameters()).device)
     copied = copy.deepcopy(encoder)
     for module in list(copied.modules()):
         for name, child in module.named_children():

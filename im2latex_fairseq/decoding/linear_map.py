@@ -21,7 +21,9 @@ _CAN_PACK = torch.backends.mkldnn.is_available() and all(  # type: ignore[no-unt
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
 """Of each precision, the type of what is between products, and of keys and values."""
 
-_SMALL_MAP = 1 << 17  # weights
+_SMALL_MAP = 1 << 17
+"""Weights of a map that float32 multiplies sooner than int8: rounding the input costs more than it saves."""
+
 _FEW_ROWS = 4
 
 
@@ -77,12 +79,14 @@ def map_in(affine: Affine, precision: str) -> AnyLinearMap:
 
     Args:
         affine: A and b.
-        precision: "float32", "bfloat16" or "int8".
+        precision: "float32", "bfloat16" or "int8", in which small maps stay in float32.
 
     Raises:
         ValueError: It can't be computed in int8 here.
     """
-    return Int8LinearMap(affine) if precision == "int8" else LinearMap(affine, DTYPES[precision])
+    if precision == "int8" and affine.weight.numel() > _SMALL_MAP:
+        return Int8LinearMap(affine)
+    return LinearMap(affine, DTYPES[precision])
 
 
 def map_if_there(affine: Affine | None, precision: str) -> AnyLinearMap | None:

@@ -22,8 +22,8 @@ class DecodingSettings:
         nbest: Hypotheses returned of each picture, at most `beam`.
         length_penalty: fairseq's --lenpen: scores are sums of log-probabilities / length ** length_penalty.
         temperature: Logits are divided by it.
-        precision: "float32"; or "bfloat16" for weights, keys and values; or "int8" for the products of the encoder's
-            convolutions and of the decoder's layers, on CPUs that have VNNI. Logits are float32 in all of them, and so
+        precision: "float32"; or "bfloat16" for weights, keys and values; or "int8" for the wide
+            convolutions of encoder and decoder, on CPUs that have VNNI. Logits are float32 in all of them, and so
             is in bfloat16 the decoder of a few rows on a CPU, where it is slower.
         attention: Return where each token looked.
 

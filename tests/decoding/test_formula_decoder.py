@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from im2latex_fairseq.decoding import linear_map
 from im2latex_fairseq.decoding.formula_decoder import FormulaDecoder
 from im2latex_fairseq.decoding.hypothesis import DecodedHypothesis
 from im2latex_fairseq.decoding.settings import DecodingSettings
@@ -19,6 +20,12 @@ from tests.needs_int8 import needs_int8
 
 KINDS = ("gconv", "fconv")
 EOS = dictionary().eos()
+
+
+@pytest.fixture(autouse=True)
+def in_int8_all_maps_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the small models would stay in float32."""
+    monkeypatch.setattr(linear_map, "_SMALL_MAP", 0)
 
 
 def ids_and_scores(found: list[list[DecodedHypothesis]]) -> tuple[list[list[tuple[int, ...]]], list[float]]:
@@ -98,6 +105,27 @@ def test_the_size_of_groups_changes_nothing(beam: int, monkeypatch: pytest.Monke
     together = decoder.decode(images, sizes, settings)
     monkeypatch.setattr(FormulaDecoder, "CPU_ROWS", 2 * beam)
     assert_close(together, decoder.decode(images, sizes, settings))
+
+
+@pytest.mark.parametrize(("pictures", "looks"), [(1, 6), (4, 2), (0.5, 6)])
+def test_an_encoder_looks_at_parts_of_a_batch(
+    pictures: float, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = decoder_of(trained_model("gconv"))
+    settings = DecodingSettings(beam=2, nbest=2, max_len=16)
+    images, sizes = draw()
+    together = decoder.decode(images, sizes, settings)
+    seen: list[int] = []
+    look_at = FormulaDecoder._look_at
+
+    def counted(self: FormulaDecoder, images: torch.Tensor, *rest: Any) -> Any:
+        seen.append(len(images))
+        return look_at(self, images, *rest)
+
+    monkeypatch.setattr(FormulaDecoder, "_look_at", counted)
+    monkeypatch.setattr(FormulaDecoder, "CPU_PIXELS", int(pictures * images[0].numel()))
+    assert_close(together, decoder.decode(images, sizes, settings))
+    assert len(seen) == looks and sum(seen) == len(images)
 
 
 @pytest.mark.parametrize("kind", KINDS)

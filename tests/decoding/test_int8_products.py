@@ -160,8 +160,9 @@ def test_which_map_serves() -> None:
     for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         linear = map_in(weights, precision)
         assert isinstance(linear, LinearMap) and linear.dtype == dtype
+    assert isinstance(map_in(weights, "int8"), LinearMap), "a small one"
     if int8_obstacle() is None:
-        assert isinstance(map_if_there(weights, "int8"), Int8LinearMap)
+        assert isinstance(map_if_there(affine(512, 512), "int8"), Int8LinearMap)
 
 
 # -- where it can't be done --------------------------------------------------------------------------
