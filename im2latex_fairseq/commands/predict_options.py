@@ -77,8 +77,8 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
         choices=("float32", "bfloat16", "int8"),
         default="float32",
         help="bfloat16 reads many pictures 1.4 times as fast on some processors, more slowly on others, and one "
-        "formula in twenty-five otherwise, no worse on average; int8 reads them 1.2 times as fast on processors with "
-        "VNNI, and one in twelve otherwise (default: float32)",
+        "formula in twenty-five otherwise, no worse on average; int8 reads them 1.1 to 1.3 times as fast on processors "
+        "with VNNI, and one in twelve otherwise (default: float32)",
     )
     group.add_argument(
         "--scale",

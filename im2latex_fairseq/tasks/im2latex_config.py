@@ -74,8 +74,8 @@ class Im2LatexConfig(FairseqDataclass):
     decode_precision: ChoiceEnum(["float32", "bfloat16", "int8"]) = field(  # type: ignore[valid-type]
         default="float32",
         metadata={
-            "help": "decode in float32, with the results of fairseq's own generator, in bfloat16, or with products in "
-            "int8 (on CPUs that have VNNI)"
+            "help": "decode in float32, with the results of fairseq's own generator, in bfloat16, or with wide "
+            "convolutions in int8 (on CPUs that have VNNI)"
         },
     )
     stock_generator: bool = field(
