@@ -32,7 +32,7 @@ CONTENDERS = {
     STOCK: "fairseq's generator; this package's encoder sees that a reordering changes nothing",
     EXACT: "this package's generator, with the results of fairseq's",
     ROUNDED: "this package's generator in bfloat16",
-    WHOLE: "this package's generator, its products in int8, on CPUs with VNNI",
+    WHOLE: "this package's generator, its wide convolutions in int8, on CPUs with VNNI",
 }
 PRECISIONS = {EXACT: "float32", ROUNDED: "bfloat16", WHOLE: "int8"}
 """Of our own contenders."""

@@ -21,10 +21,11 @@ _CAN_PACK = torch.backends.mkldnn.is_available() and all(  # type: ignore[no-unt
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
 """Of each precision, the type of what is between products, and of keys and values."""
 
-_SMALL_MAP = 1 << 17
-"""Weights of a map that float32 multiplies sooner than int8: rounding the input costs more than it saves."""
-
+_SMALL_MAP = 1 << 17  # weights
 _FEW_ROWS = 4
+
+_MOST_FLOAT32_WEIGHTS = 1 << 17
+"""Of a map that float32 multiplies sooner than int8: rounding the input costs more than it saves."""
 
 
 class LinearMap:
@@ -84,7 +85,7 @@ def map_in(affine: Affine, precision: str) -> AnyLinearMap:
     Raises:
         ValueError: It can't be computed in int8 here.
     """
-    if precision == "int8" and affine.weight.numel() > _SMALL_MAP:
+    if precision == "int8" and affine.weight.numel() > _MOST_FLOAT32_WEIGHTS:
         return Int8LinearMap(affine)
     return LinearMap(affine, DTYPES[precision])
 

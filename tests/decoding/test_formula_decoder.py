@@ -25,7 +25,7 @@ EOS = dictionary().eos()
 @pytest.fixture(autouse=True)
 def in_int8_all_maps_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the small models would stay in float32."""
-    monkeypatch.setattr(linear_map, "_SMALL_MAP", 0)
+    monkeypatch.setattr(linear_map, "_MOST_FLOAT32_WEIGHTS", 0)
 
 
 def ids_and_scores(found: list[list[DecodedHypothesis]]) -> tuple[list[list[tuple[int, ...]]], list[float]]:
